@@ -1,0 +1,27 @@
+# What `cmake --install` puts under the prefix: bin/broadsheet with its engine beside it, and the documents.
+set(program_rpath "")
+if(BROADSHEET_TORCH)
+  set(program_rpath ${LIBTORCH_ROOT}/lib)
+  if(BROADSHEET_BUNDLE_LIBTORCH)
+    set(program_rpath "\$ORIGIN/../lib/broadsheet/torch/lib")
+    set(bundle lib/broadsheet)
+    install(FILES ${TORCH_CPU_LIBRARY} ${C10_LIBRARY} DESTINATION ${bundle}/torch/lib)
+    # Beside an unpacked wheel these are its own; a LibTorch built elsewhere takes them from the system.
+    file(GLOB beside_torch ${LIBTORCH_ROOT}/lib/libgomp*.so*)
+    file(GLOB beside_nvidia ${NVIDIA_LIBRARY_DIR}/libcudart.so* ${NVIDIA_LIBRARY_DIR}/libcupti.so*)
+    install(FILES ${beside_torch} DESTINATION ${bundle}/torch/lib)
+    install(FILES ${beside_nvidia} DESTINATION ${bundle}/nvidia/cu13/lib)
+  endif()
+  install(TARGETS broadsheet broadsheet-engine RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  # The link paths too: MPI and HDF5 of an environment module lie outside the loader's own folders.
+  set_target_properties(broadsheet broadsheet-engine PROPERTIES
+    INSTALL_RPATH "${program_rpath}" INSTALL_RPATH_USE_LINK_PATH ON)
+endif()
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+foreach(document README.md docs examples)
+  if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/${document})
+    install(DIRECTORY ${document} DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  elseif(EXISTS ${PROJECT_SOURCE_DIR}/${document})
+    install(FILES ${document} DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  endif()
+endforeach()

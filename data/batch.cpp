@@ -1,0 +1,144 @@
+#include "data/batch.h"
+
+#include <algorithm>
+#include <span>
+
+#include "core/errors.h"
+#include "core/random.h"
+#include "core/text.h"
+
+namespace broadsheet {
+namespace {
+
+// The masking site of Note [Random streams belong to examples]: no other stream has this word in its key.
+constexpr uint64_t kMaskingSite = 0x6d61736b696e6700ull;
+
+size_t text_budget(const PackSpec& spec) {
+  const int64_t specials = spec.text_pair.empty() ? 2 : 3;
+  if (spec.max_length < specials + 1)
+    throw UserError("data.max_length", cat("max_length is ", spec.max_length),
+                    cat("use at least ", specials + 1, ", ", specials, " of which are special tokens"));
+  return static_cast<size_t>(spec.max_length - specials);
+}
+
+void check_specials(const SpecialTokens& specials) {
+  if (specials.cls < 0 || specials.sep < 0)
+    throw UserError("tokenizer.no_specials", "the tokenizer has no [CLS] or no [SEP] token",
+                    "use the tokenizer of a BERT model");
+}
+
+class Packer {
+ public:
+  Packer(Batch& batch, const PackSpec& spec, size_t sequences)
+      : batch_(batch), spec_(spec), budget_(text_budget(spec)) {
+    check_specials(spec.specials);
+    batch_.boundaries.reserve(sequences + 1);
+    batch_.examples.reserve(sequences);
+    batch_.boundaries.push_back(0);
+  }
+
+  void add(int64_t example, std::span<const int32_t> text, std::span<const int32_t> pair) {
+    position_ = 0;
+    if (!spec_.text_pair.empty() && text.size() + pair.size() > budget_) {
+      // Only the first `budget` ids of either can survive.
+      text = text.first(std::min(text.size(), budget_));
+      pair = pair.first(std::min(pair.size(), budget_));
+      first_.assign(text.begin(), text.end());
+      second_.assign(pair.begin(), pair.end());
+      truncate_longest_first(first_, second_, budget_);
+      text = first_;
+      pair = second_;
+    } else if (text.size() > budget_) {
+      text = text.first(budget_);
+    }
+    push(spec_.specials.cls, 0);
+    for (const int32_t id : text) push(id, 0);
+    push(spec_.specials.sep, 0);
+    if (!spec_.text_pair.empty()) {
+      for (const int32_t id : pair) push(id, 1);
+      push(spec_.specials.sep, 1);
+    }
+    batch_.boundaries.push_back(batch_.total());
+    batch_.examples.push_back(example);
+  }
+
+ private:
+  void push(int32_t id, int64_t type) {
+    batch_.tokens.push_back(id);
+    batch_.positions.push_back(position_++);
+    batch_.token_types.push_back(type);
+  }
+
+  Batch& batch_;
+  const PackSpec& spec_;
+  size_t budget_;
+  int64_t position_ = 0;
+  std::vector<int32_t> first_, second_;
+};
+
+bool is_special(int64_t id, const SpecialTokens& specials) {
+  return id == specials.cls || id == specials.sep || id == specials.pad || id == specials.mask || id == specials.unk;
+}
+
+}  // namespace
+
+int64_t packed_length(const ShardSet& corpus, const PackSpec& spec, int64_t document) {
+  size_t size = corpus.tokens(spec.split, spec.text, document).size();
+  if (!spec.text_pair.empty()) size += corpus.tokens(spec.split, spec.text_pair, document).size();
+  const size_t budget = text_budget(spec);
+  return static_cast<int64_t>(std::min(size, budget)) + spec.max_length - static_cast<int64_t>(budget);
+}
+
+Batch pack(const ShardSet& corpus, const PackSpec& spec, const std::vector<int64_t>& documents) {
+  Batch batch;
+  Packer packer(batch, spec, documents.size());
+  for (const int64_t document : documents) {
+    const auto text = corpus.tokens(spec.split, spec.text, document);
+    packer.add(
+        document, text,
+        spec.text_pair.empty() ? std::span<const int32_t>() : corpus.tokens(spec.split, spec.text_pair, document));
+  }
+  return batch;
+}
+
+Batch pack_texts(const Tokenizer& tokenizer, const PackSpec& spec, const std::vector<std::string>& texts,
+                 const std::vector<std::string>& pairs) {
+  BROADSHEET_ASSERT(spec.text_pair.empty() || pairs.size() == texts.size());
+  Batch batch;
+  Packer packer(batch, spec, texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const std::vector<int32_t> text = tokenizer.encode(texts[i]);
+    const std::vector<int32_t> pair = spec.text_pair.empty() ? std::vector<int32_t>() : tokenizer.encode(pairs[i]);
+    packer.add(static_cast<int64_t>(i), text, pair);
+  }
+  return batch;
+}
+
+void mask_tokens(Batch& batch, const MaskingSpec& spec) {
+  BROADSHEET_ASSERT(spec.vocab_size > 0);
+  if (spec.specials.mask < 0)
+    throw UserError("tokenizer.no_mask", "the tokenizer has no [MASK] token", "use the tokenizer of a masked model");
+  const double threshold = spec.probability * 0x1p32;
+  for (int64_t sequence = 0; sequence < batch.sequences(); ++sequence) {
+    const uint64_t example = static_cast<uint64_t>(batch.examples[static_cast<size_t>(sequence)]);
+    const RandomStream stream(mix(mix(mix(mix64(spec.seed), kMaskingSite), spec.step), example));
+    const int64_t begin = batch.boundaries[static_cast<size_t>(sequence)];
+    const int64_t end = batch.boundaries[static_cast<size_t>(sequence) + 1];
+    for (int64_t row = begin; row < end; ++row) {
+      int64_t& token = batch.tokens[static_cast<size_t>(row)];
+      // One block for each position: choice, kind and random id are its first three words.
+      const PhiloxCounter words = stream.block(static_cast<uint64_t>(row - begin));
+      if (is_special(token, spec.specials) || words[0] >= threshold) continue;
+      batch.labels.push_back(token);
+      batch.loss_rows.push_back(row);
+      const double kind = words[1] * 0x1p-32;
+      if (kind < 0.8) {
+        token = spec.specials.mask;
+      } else if (kind < 0.9) {
+        token = static_cast<int64_t>((uint64_t{words[2]} * static_cast<uint64_t>(spec.vocab_size)) >> 32);
+      }
+    }
+  }
+}
+
+}  // namespace broadsheet

@@ -1,0 +1,58 @@
+// Batch: the one native form, packed. Sequences lie end to end; there is no padding anywhere.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/shards.h"
+#include "data/tokenizers/tokenizer.h"
+
+namespace broadsheet {
+
+struct Batch {
+  std::vector<int64_t> tokens;       // [total]
+  std::vector<int64_t> positions;    // [total] 0.. inside each sequence
+  std::vector<int64_t> token_types;  // [total] 0 first text, 1 second text of a pair
+  std::vector<int64_t> boundaries;   // [sequences + 1] ascending, first 0, last total
+  std::vector<int64_t> examples;     // [sequences] document number in its split: keys of the random streams
+  // What the task predicts; which of them is filled depends on the task.
+  std::vector<int64_t> labels;     // classification: [sequences]; masked LM: [masked] original ids
+  std::vector<float> targets;      // regression: [sequences]
+  std::vector<int64_t> loss_rows;  // masked LM: [masked] rows of `tokens` that the loss looks at
+
+  int64_t sequences() const { return static_cast<int64_t>(examples.size()); }
+  int64_t total() const { return static_cast<int64_t>(tokens.size()); }
+};
+
+// How documents become sequences: [CLS] text [SEP], or [CLS] text [SEP] pair [SEP], at most max_length tokens with the
+// specials, pairs truncated longest first.
+struct PackSpec {
+  Split split = Split::kTrain;
+  std::string text;       // field
+  std::string text_pair;  // field, or empty
+  int64_t max_length = 128;
+  SpecialTokens specials;
+};
+
+// Sequence length (with specials, truncated) of one document, without reading its tokens.
+int64_t packed_length(const ShardSet& corpus, const PackSpec& spec, int64_t document);
+// Tokens, positions, types, boundaries and examples of the given documents; labels are the task's to add.
+Batch pack(const ShardSet& corpus, const PackSpec& spec, const std::vector<int64_t>& documents);
+// The same from texts (predict): examples number 0...
+Batch pack_texts(const Tokenizer& tokenizer, const PackSpec& spec, const std::vector<std::string>& texts,
+                 const std::vector<std::string>& pairs);
+
+// Dynamic masking of BERT (Devlin et al. 2018, section 3.1): every non-special token is chosen with `probability`; of
+// the chosen 80 % become [MASK], 10 % a random id, 10 % stay. Drawn from (seed, step, example), indexed by the position
+// in the example: the same whatever rank or micro-batch the example is in. Fills labels and loss_rows, changes tokens.
+struct MaskingSpec {
+  double probability = 0.15;
+  uint64_t seed = 1;
+  uint64_t step = 0;  // evaluation uses a fixed step so that every evaluation scores the same positions
+  int32_t vocab_size = 0;
+  SpecialTokens specials;
+};
+void mask_tokens(Batch& batch, const MaskingSpec& spec);
+
+}  // namespace broadsheet

@@ -1,0 +1,260 @@
+#include "data/corpus_config.h"
+
+#include <algorithm>
+#include <regex>
+#include <set>
+
+#include "core/text.h"
+#include "data/corpus_tables.h"
+#include "data/importers/importer.h"
+
+namespace broadsheet {
+namespace {
+
+const std::vector<std::pair<std::string, FieldKind>>& built_kinds() {
+  static const std::vector<std::pair<std::string, FieldKind>> kinds = {
+      {"id", FieldKind::kId},       {"text", FieldKind::kText},     {"label", FieldKind::kLabel},
+      {"score", FieldKind::kScore}, {"number", FieldKind::kNumber}, {"category", FieldKind::kCategory},
+      {"group", FieldKind::kGroup}, {"time", FieldKind::kTime},     {"split", FieldKind::kSplit}};
+  return kinds;
+}
+
+void check_source(const SourceConfig& source, const std::string& prefix, ConfigReader& reader) {
+  const std::string columns = join_key(prefix, "columns"), header = join_key(prefix, "header");
+  if (reader.at_fault(join_key(prefix, "format")) || reader.at_fault(header)) return;
+  std::string format = source.format;
+  if (format.empty() && !source.files.empty()) format = format_of(source.files.front());
+  if (format.empty() && !source.files.empty()) {
+    reader.fault(join_key(prefix, "format"), "config.required",
+                 cat("missing, and the name of ", source.files.front(), " does not tell it"),
+                 "add format: jsonl, csv, tsv or text");
+  }
+  const bool table = format == "csv" || format == "tsv";
+  if (!table && !format.empty()) {
+    for (const std::string& key : {columns, header}) {
+      if (reader.given(key) == nullptr || (key == header && source.header)) continue;
+      reader.fault(key, "config.conflict", cat("only csv and tsv have it, found format: ", format), "remove it");
+    }
+  } else if (table && !source.header && source.columns.empty()) {
+    reader.fault(columns, "config.required", "missing, wanted the columns' names because header is false",
+                 "add columns: [first, second] in the order of the file");
+  } else if (table && source.header && !source.columns.empty()) {
+    reader.fault(columns, "config.conflict", "found columns although header is true",
+                 "add header: false, or remove columns and use the names of the first line");
+  }
+  std::set<std::string> seen;
+  for (size_t i = 0; i < source.columns.size(); ++i) {
+    if (seen.insert(source.columns[i]).second) continue;
+    reader.fault(cat(columns, "[", i, "]"), "config.conflict", cat("found ", source.columns[i], " twice"),
+                 "name each column once");
+  }
+}
+
+void check_bins(const FieldConfig& field, const std::string& key, ConfigReader& reader) {
+  std::vector<std::pair<std::pair<double, double>, std::string>> bins;
+  for (const auto& [name, bin] : field.bins) bins.emplace_back(bin, name);
+  std::sort(bins.begin(), bins.end());
+  for (size_t i = 1; i < bins.size(); ++i) {
+    if (bins[i].first.first >= bins[i - 1].first.second) continue;
+    reader.fault(
+        join_key(key, bins[i].second), "config.conflict",
+        cat("[", shortest(bins[i].first.first), ", ", shortest(bins[i].first.second), "] overlaps ", bins[i - 1].second,
+            " [", shortest(bins[i - 1].first.first), ", ", shortest(bins[i - 1].first.second), "]"),
+        "a number must fall into one bin; the low end belongs to it, the high end to the next");
+  }
+  if (bins.size() == 1) {
+    reader.fault(key, "config.range", "found one bin, wanted two or more", "a single class teaches nothing");
+  }
+}
+
+void check_field(const FieldConfig& field, const std::string& prefix, ConfigReader& reader) {
+  if (reader.at_fault(join_key(prefix, "kind"))) return;
+  const bool label = field.kind == FieldKind::kLabel;
+  const std::string pattern = join_key(prefix, "pattern"), values = join_key(prefix, "values"),
+                    bins = join_key(prefix, "bins");
+  if (!field.pattern.empty() && field.kind != FieldKind::kGroup && field.kind != FieldKind::kId) {
+    reader.fault(pattern, "config.conflict", "only kinds group and id have a pattern", "remove it or change the kind");
+  } else if (!field.pattern.empty()) {
+    try {
+      const std::regex compiled(field.pattern.substr(0, 1000), std::regex::ECMAScript);
+      if (field.pattern.size() > 1000) {
+        reader.fault(pattern, "config.range", "the pattern is longer than 1000 characters", "write a shorter one");
+      }
+    } catch (const std::regex_error& error) {
+      reader.fault(pattern, "config.type", cat("found a regular expression that does not compile (", error.what(), ")"),
+                   "correct it; the dialect is ECMAScript (JavaScript)");
+    }
+  }
+  if (!label && !field.values.empty())
+    reader.fault(values, "config.conflict", "only kind label has values", "remove it");
+  if (!label && !field.bins.empty()) reader.fault(bins, "config.conflict", "only kind label has bins", "remove it");
+  if (!field.values.empty() && !field.bins.empty()) {
+    reader.fault(values, "config.conflict", "found both values and bins", "keep one: the bins' names are the classes");
+  }
+  std::set<std::string> seen;
+  for (size_t i = 0; i < field.values.size(); ++i) {
+    if (seen.insert(field.values[i]).second) continue;
+    reader.fault(cat(values, "[", i, "]"), "config.conflict", cat("found ", field.values[i], " twice"),
+                 "list each class once");
+  }
+  check_bins(field, bins, reader);
+}
+
+void check_split(const SplitConfig& split, const std::string& prefix, ConfigReader& reader) {
+  const std::string field = join_key(prefix, "field");
+  if (reader.at_fault(join_key(prefix, "by"))) return;
+  const bool named = split.by == "group" || split.by == "field";
+  if (named && split.field.empty()) {
+    reader.fault(field, "config.required",
+                 cat("missing, wanted the name of the field that by: ", split.by, " splits by"),
+                 "add field: NAME of a field under fields");
+  }
+  if (!named && !split.field.empty()) {
+    reader.fault(field, "config.conflict", cat("by: ", split.by, " uses no field"),
+                 "remove it, or write by: group or by: field");
+  }
+  if (split.by == "field") {
+    for (const char* name : {"validation", "test", "seed"}) {
+      const std::string key = join_key(prefix, name);
+      const ConfigNode* node = reader.given(key);
+      const bool resolved_default = name == std::string("seed")   ? split.seed == SplitConfig{}.seed
+                                    : name == std::string("test") ? split.test == SplitConfig{}.test
+                                                                  : split.validation == SplitConfig{}.validation;
+      if (node == nullptr || resolved_default) continue;
+      reader.fault(key, "config.conflict", "by: field takes the splits as the data names them", "remove it");
+    }
+  }
+  const bool shares = !reader.at_fault(join_key(prefix, "validation")) && !reader.at_fault(join_key(prefix, "test"));
+  if (shares && split.validation + split.test >= 1) {
+    reader.fault(join_key(prefix, "test"), "config.range",
+                 cat("validation ", shortest(split.validation), " and test ", shortest(split.test),
+                     " leave nothing to train on"),
+                 "choose shares whose sum is below 1");
+  }
+}
+
+bool is_field_name(const std::string& name) {
+  static constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+  return !name.empty() && name.size() <= 64 && name.find_first_not_of(kLetters) == std::string::npos;
+}
+
+// The checks that look across sections.
+void check_corpus(const CorpusConfig& config, const std::string& prefix, ConfigReader& reader) {
+  bool has_text = config.fields.empty() || reader.at_fault("fields");
+  std::vector<std::string> names;
+  int ids = 0;
+  for (const auto& [name, field] : config.fields) {
+    const std::string key = join_key(join_key(prefix, "fields"), name);
+    names.push_back(name);
+    has_text = has_text || field.kind == FieldKind::kText || reader.at_fault(join_key(key, "kind"));
+    if (!is_field_name(name)) {
+      reader.fault(key, "config.type", "the name of a field has up to 64 letters, digits, dashes and underscores",
+                   "rename it");
+    }
+    if (field.kind == FieldKind::kId && ++ids == 2) {
+      reader.fault(key, "config.conflict", "a second field of kind id", "give one of them kind: category");
+    }
+  }
+  if (!has_text) {
+    reader.fault(join_key(prefix, "fields"), "config.required", "found no field of kind text",
+                 "add one; it is what the model reads");
+  }
+  const std::string key = join_key(prefix, "split.field");
+  if (reader.at_fault("split.by")) return;
+  if (config.split.field.empty() || config.fields.empty() || reader.at_fault(key) || reader.at_fault("fields")) return;
+  const auto found = config.fields.find(config.split.field);
+  const FieldKind wanted = config.split.by == "group" ? FieldKind::kGroup : FieldKind::kSplit;
+  const char* wanted_name = config.split.by == "group" ? "group" : "split";
+  if (found == config.fields.end()) {
+    const std::string near = nearest(config.split.field, names);
+    reader.fault(key, "config.choice", cat("found ", config.split.field, ", which is not under fields"),
+                 near.empty() ? cat("the fields are ", join(names, ", ")) : cat("did you mean ", near, "?"));
+  } else if (found->second.kind != wanted && !reader.at_fault(join_key("fields", config.split.field))) {
+    reader.fault(key, "config.conflict", cat("found ", config.split.field, ", which is not of kind ", wanted_name),
+                 cat("by: ", config.split.by, " needs a field of kind ", wanted_name));
+  }
+}
+
+const Section<SourceConfig>& source_section() {
+  static const auto section =
+      Section<SourceConfig>()
+          .key("files", &SourceConfig::files, list_of(path(), /*one_is_enough=*/true),
+               "Files or patterns such as data/*.tsv; .gz and .bz2 are read too.", Need::kRequired)
+          .key("format", &SourceConfig::format,
+               one_of({{"jsonl", "csv", "tsv", "text"},
+                       {"parquet"},
+                       {{"json", "jsonl"}, {"ndjson", "jsonl"}, {"txt", "text"}}}),
+               "Of the files; without it their names tell. text: one document a line.")
+          .key("header", &SourceConfig::header, boolean(), "csv, tsv: the first line names the columns.")
+          .key("columns", &SourceConfig::columns, list_of(text()), "csv, tsv without a header: the columns' names.")
+          .key("licence", &SourceConfig::licence, text(), "For the record: under which terms the texts may be used.")
+          .key("origin", &SourceConfig::origin, text(), "For the record: where the texts come from.")
+          .check(check_source);
+  return section;
+}
+
+const Section<FieldConfig>& field_section() {
+  static const auto section =
+      Section<FieldConfig>()
+          .key("from", &FieldConfig::from, text(),
+               "Column or JSON key; without it the field's own name. Format text: text or line.")
+          .key("kind", &FieldConfig::kind, enum_of(built_kinds(), {"labels", "tags", "list"}), "What the value is.",
+               Need::kRequired)
+          .key("pattern", &FieldConfig::pattern, text(),
+               "group, id: a regular expression (ECMAScript); its first capture is the value.")
+          .key("values", &FieldConfig::values, list_of(text()),
+               "label: the classes in order; without it those found, sorted.")
+          .key("bins", &FieldConfig::bins, map_of(interval()),
+               "label from a number: class -> [low, high); the highest bin includes its high end.")
+          .key("optional", &FieldConfig::optional, boolean(), "A missing value is not a fault.")
+          .check(check_field);
+  return section;
+}
+
+const Section<SplitConfig>& split_section() {
+  static const auto section =
+      Section<SplitConfig>()
+          .key("by", &SplitConfig::by, one_of({{"hash", "group", "field"}, {"time"}, {{"random", "hash"}}}),
+               "hash: each document by itself; group: all documents of a group together; field: as the data says.")
+          .key("field", &SplitConfig::field, text(), "group, field: the field's name.")
+          .key("validation", &SplitConfig::validation, number({0, 1, false, true}), "Share of the validation split.")
+          .key("test", &SplitConfig::test, number({0, 1, false, true}), "Share of the test split.")
+          .key("seed", &SplitConfig::seed, natural(), "Another seed draws other splits.")
+          .check(check_split);
+  return section;
+}
+
+const Section<CleanConfig>& clean_section() {
+  static const auto section = Section<CleanConfig>().key(
+      "exact_duplicates", &CleanConfig::exact_duplicates, boolean(),
+      "Drops documents whose text fields equal an earlier one's, before the splits are drawn.");
+  return section;
+}
+
+}  // namespace
+
+const Section<CorpusConfig>& corpus_section() {
+  static const auto section =
+      Section<CorpusConfig>()
+          .key("schema", &CorpusConfig::schema, fixed_integer(1), "Version of the file's format.", Need::kRequired)
+          .key("kind", &CorpusConfig::kind, one_of({{"corpus"}, {}, {}}), "What the file describes.", Need::kRequired)
+          .key("name", &CorpusConfig::name, short_name(), "The corpus's name.", Need::kRequired)
+          .key("output", &CorpusConfig::output, path(), "Folder that prepare makes.", Need::kRequired)
+          .key("tokenizer", &CorpusConfig::tokenizer, path(), "Folder with tokenizer.json or vocab.txt.",
+               Need::kRequired)
+          .key("sources", &CorpusConfig::sources, list_of(nested(source_section())), "Where the documents come from.",
+               Need::kRequired)
+          .key("fields", &CorpusConfig::fields, map_of(nested(field_section())),
+               "What of each document is kept, by name.", Need::kRequired)
+          .key("split", &CorpusConfig::split, nested(split_section()),
+               "How documents are split into train, validation and test.")
+          .key("clean", &CorpusConfig::clean, nested(clean_section()), "What is dropped.")
+          .key("max_rejected_share", &CorpusConfig::max_rejected_share, number({0, 1, false, false}),
+               "prepare stops when more than this share of the lines is malformed.")
+          .key("shard_tokens", &CorpusConfig::shard_tokens, integer(1024, int64_t{1} << 36),
+               "A shard is closed at about this many tokens.")
+          .check(check_corpus);
+  return section;
+}
+
+}  // namespace broadsheet

@@ -1,0 +1,59 @@
+// corpus.yaml as plain structs (schema 1). Their field table is in corpus_config.cpp.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace broadsheet {
+
+struct SourceConfig {
+  std::vector<std::string> files;    // paths and globs, relative to the file; YAML: one string or a list
+  std::string format;                // jsonl | csv | tsv | text
+  bool header = true;                // csv, tsv: the first line names the columns
+  std::vector<std::string> columns;  // csv, tsv without a header: their names
+  std::string licence;
+  std::string origin;
+};
+
+enum class FieldKind { kId, kText, kLabel, kLabels, kTags, kScore, kNumber, kCategory, kGroup, kTime, kSplit, kList };
+
+struct FieldConfig {
+  std::string from;  // column or JSON key; text format: "text" or "line"
+  FieldKind kind = FieldKind::kText;
+  std::string pattern;              // group, id: a regular expression (ECMAScript); its first capture is the value
+  std::vector<std::string> values;  // label: the classes in order; empty: those found, sorted
+  std::map<std::string, std::pair<double, double>>
+      bins;               // label from a number: name -> [low, high), the highest bin closed
+  bool optional = false;  // a missing value is not a fault
+};
+
+struct SplitConfig {
+  std::string by = "hash";  // hash | group | time | field
+  std::string field;        // group, time, field: the field's name
+  double validation = 0.1;
+  double test = 0.1;
+  uint64_t seed = 1;
+};
+
+struct CleanConfig {
+  bool exact_duplicates = true;  // drop documents whose text fields are equal to an earlier one's
+};
+
+struct CorpusConfig {
+  int schema = 1;
+  std::string kind = "corpus";
+  std::string name;
+  std::string output;     // folder of the corpus, resolved against the file
+  std::string tokenizer;  // folder with tokenizer.json or vocab.txt, resolved
+  std::vector<SourceConfig> sources;
+  std::map<std::string, FieldConfig> fields;  // by name
+  SplitConfig split;
+  CleanConfig clean;
+  double max_rejected_share = 0.01;
+  int64_t shard_tokens = 64 * 1024 * 1024;  // a shard is closed at about this many tokens
+};
+
+}  // namespace broadsheet

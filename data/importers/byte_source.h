@@ -1,0 +1,24 @@
+// Bytes of a source file, decompressed on the way: plain, gzip (RFC 1952) or bzip2, told apart by their first bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace broadsheet {
+
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  // Up to `size` bytes into `buffer`; 0 at the end. Throws UserError("corpus.damaged_source") for a truncated or
+  // corrupt archive, RunError("io.read") when the disk fails.
+  virtual size_t read(char* buffer, size_t size) = 0;
+  // Bytes of the file on disk that were consumed so far, for progress.
+  virtual int64_t consumed() const = 0;
+};
+
+// Throws UserError("corpus.no_file") when the path is missing, unreadable or a folder.
+std::unique_ptr<ByteSource> open_byte_source(const std::string& path);
+
+}  // namespace broadsheet

@@ -1,0 +1,37 @@
+// Importers: source files -> Documents. JSONL, CSV (RFC 4180), TSV (no quoting) and plain text, each in UTF-8 with or
+// without a byte order mark, LF or CRLF, compressed or not.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/corpus_config.h"
+#include "data/document.h"
+
+namespace broadsheet {
+
+// A stream over the records of one file. Not thread-safe. Memory is bounded by kMaxLineBytes.
+class Importer {
+ public:
+  virtual ~Importer() = default;
+  // False at the end of the file. A malformed record comes back as `rejected`, never as an exception.
+  virtual bool next(Record& record) = 0;
+  // csv, tsv: the columns' names, from the header or the configuration; text: "text" and "line"; jsonl: empty.
+  virtual const std::vector<std::string>& columns() const = 0;
+  // Bytes of the file on disk that were consumed so far, for progress.
+  virtual int64_t consumed() const = 0;
+};
+
+// `format` as in SourceConfig, or empty: by the file's name. Throws UserError ("corpus.no_file", "corpus.encoding",
+// "corpus.header", "corpus.format") for what concerns the file as a whole.
+std::unique_ptr<Importer> open_importer(const std::string& path, const SourceConfig& source, int32_t file_number);
+
+// "jsonl" for "a.jsonl.gz", "a.ndjson", ...; empty when the name does not tell.
+std::string format_of(const std::string& path);
+
+// The files of a source: patterns (glob(7)) expanded in alphabetical order, each file once. UserError("corpus.no_file")
+// for a name or pattern that matches nothing.
+std::vector<std::string> expand_files(const std::vector<std::string>& patterns);
+
+}  // namespace broadsheet

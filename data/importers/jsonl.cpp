@@ -1,0 +1,108 @@
+#include <nlohmann/json.hpp>
+
+#include "core/text.h"
+#include "data/importers/formats.h"
+
+namespace broadsheet {
+namespace {
+
+constexpr int kMaxDepth = 100;
+
+// Collects the scalar values of the outermost object without building a tree, so that depth and size cost nothing.
+class ObjectReader : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  explicit ObjectReader(Record& record) : record_(record) {}
+
+  bool null() override { return scalar(nullptr); }
+  bool boolean(bool value) override {
+    const std::string text = value ? "true" : "false";
+    return scalar(&text);
+  }
+  bool number_integer(number_integer_t value) override {
+    const std::string text = std::to_string(value);
+    return scalar(&text);
+  }
+  bool number_unsigned(number_unsigned_t value) override {
+    const std::string text = std::to_string(value);
+    return scalar(&text);
+  }
+  bool number_float(number_float_t, const string_t& text) override { return scalar(&text); }
+  bool string(string_t& text) override {
+    if (depth_ == 1 && text.find('\0') != std::string::npos) return fail("nul_byte", cat("in key ", key_));
+    return scalar(&text);
+  }
+  bool binary(binary_t&) override { return false; }
+  bool start_object(size_t) override { return begin(true); }
+  bool start_array(size_t) override { return begin(false); }
+  bool end_object() override { return end(); }
+  bool end_array() override { return end(); }
+  bool key(string_t& name) override {
+    if (depth_ != 1) return true;
+    key_ = name;
+    if (key_.find('\0') != std::string::npos) return fail("nul_byte", "in a key");
+    if (!keys_.insert(key_).second) return fail("duplicate_key", "");
+    return true;
+  }
+  bool parse_error(size_t position, const std::string&, const nlohmann::json::exception&) override {
+    return fail("bad_json", cat("at byte ", position, " of the line"));
+  }
+
+ private:
+  bool fail(const char* code, std::string detail) {
+    if (!record_.rejected) reject(record_, code, std::move(detail));
+    return false;
+  }
+  bool scalar(const std::string* text) {
+    if (depth_ == 0) return fail("not_an_object", "");
+    if (depth_ == 1 && text) record_.document.values[key_] = *text;
+    return true;
+  }
+  bool begin(bool object) {
+    if (depth_ == 0 && !object) return fail("not_an_object", "");
+    if (depth_ == 1) record_.document.nested.insert(key_);
+    if (++depth_ > kMaxDepth) return fail("too_deep", cat("nested more than ", kMaxDepth, " levels"));
+    return true;
+  }
+  bool end() {
+    --depth_;
+    return true;
+  }
+
+  Record& record_;
+  std::string key_;
+  std::set<std::string> keys_;
+  int depth_ = 0;
+};
+
+class JsonlImporter : public Importer {
+ public:
+  JsonlImporter(const std::string& path, int32_t file_number) : reader_(path), file_(file_number) {}
+
+  bool next(Record& record) override {
+    while (reader_.next(line_)) {
+      if (!line_.too_long && trim(line_.text).empty()) continue;
+      if (!begin_record(record, line_, file_)) return true;
+      ObjectReader handler(record);
+      const bool whole = nlohmann::json::sax_parse(line_.text, &handler);
+      if (!whole && !record.rejected) reject(record, "bad_json");
+      return true;
+    }
+    return false;
+  }
+  const std::vector<std::string>& columns() const override { return columns_; }
+  int64_t consumed() const override { return reader_.consumed(); }
+
+ private:
+  LineReader reader_;
+  Line line_;
+  int32_t file_;
+  std::vector<std::string> columns_;
+};
+
+}  // namespace
+
+std::unique_ptr<Importer> open_jsonl(const std::string& path, int32_t file_number) {
+  return std::make_unique<JsonlImporter>(path, file_number);
+}
+
+}  // namespace broadsheet

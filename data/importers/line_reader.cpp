@@ -1,0 +1,97 @@
+#include "data/importers/line_reader.h"
+
+#include <cstring>
+#include <string_view>
+
+#include "core/errors.h"
+#include "core/text.h"
+
+namespace broadsheet {
+
+namespace {
+
+constexpr size_t kHeadBytes = 512;
+
+struct Foreign {
+  std::string_view magic;
+  const char* what;
+  const char* remedy;
+};
+// What people have beside text files, told by its first bytes. As text most of its lines would be set aside, but not
+// all.
+constexpr Foreign kForeign[] = {
+    {"PAR1", "a Parquet file", "write it as JSONL or CSV; Parquet is not in this version"},
+    {"ARROW1", "an Arrow file", "write it as JSONL or CSV"},
+    {"ORC", "an ORC file", "write it as JSONL or CSV"},
+    {"\x89HDF\r\n\x1a\n", "an HDF5 file", "name the files that a corpus is made from"},
+    {"PK\x03\x04", "a zip archive or a spreadsheet", "unpack it, or export its table as CSV"},
+    {"SQLite format 3", "a database", "export its table as CSV"},
+    {"%PDF-", "a PDF file", "extract its text"},
+    {"\xfd"
+     "7zXZ",
+     "compressed with xz", "decompress it, or use gzip or bzip2"},
+    {"\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it, or use gzip or bzip2"},
+};
+
+void refuse_foreign(const std::string& path, std::string_view head) {
+  for (const Foreign& foreign : kForeign) {
+    // A text may begin with "ORC" too; in those formats bytes follow that no text has.
+    if (starts_with(head, foreign.magic) && (!is_utf8(head) || head.find('\0') != std::string_view::npos))
+      throw UserError("corpus.format", cat(path, ": is ", foreign.what), foreign.remedy);
+  }
+}
+
+}  // namespace
+
+LineReader::LineReader(const std::string& path) : source_(open_byte_source(path)), buffer_(size_t{1} << 18, '\0') {
+  while (end_ < kHeadBytes) {  // a compressed source may give its first bytes one at a time
+    const size_t got = source_->read(buffer_.data() + end_, buffer_.size() - end_);
+    if (got == 0) break;
+    end_ += got;
+  }
+  const std::string_view head(buffer_.data(), end_);
+  refuse_foreign(path, head.substr(0, kHeadBytes));
+  if (starts_with(head, "\xef\xbb\xbf")) {
+    begin_ = 3;
+    byte_ = 3;
+  } else if (starts_with(head, "\xff\xfe") || starts_with(head, "\xfe\xff") ||
+             starts_with(head, std::string_view("\0\0\xfe\xff", 4))) {
+    throw UserError("corpus.encoding", cat(path, ": the text is UTF-16 or UTF-32, wanted UTF-8"),
+                    "convert it: iconv -f UTF-16 -t UTF-8 IN > OUT");
+  }
+}
+
+bool LineReader::fill() {
+  begin_ = 0;
+  end_ = source_->read(buffer_.data(), buffer_.size());
+  return end_ > 0;
+}
+
+bool LineReader::next(Line& line) {
+  line.text.clear();
+  line.too_long = false;
+  line.number = ++number_;
+  line.byte = byte_;
+  bool any = false;
+  for (;;) {
+    if (begin_ == end_ && !fill()) {
+      if (!any) --number_;
+      return any;
+    }
+    any = true;
+    const char* start = buffer_.data() + begin_;
+    const auto* newline = static_cast<const char*>(std::memchr(start, '\n', end_ - begin_));
+    const size_t size = newline ? static_cast<size_t>(newline - start) : end_ - begin_;
+    if (!line.too_long && line.text.size() + size > kMaxLineBytes) {
+      line.too_long = true;
+      line.text.clear();
+      line.text.shrink_to_fit();
+    }
+    if (!line.too_long) line.text.append(start, size);
+    begin_ += size + (newline ? 1 : 0);
+    byte_ += static_cast<int64_t>(size) + (newline ? 1 : 0);
+    if (newline) return true;
+  }
+}
+
+}  // namespace broadsheet

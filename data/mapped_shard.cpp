@@ -1,0 +1,109 @@
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "core/checksum.h"
+#include "core/errors.h"
+#include "core/text.h"
+#include "data/field_reader.h"
+#include "data/shard_file.h"
+
+namespace broadsheet {
+namespace {
+
+[[noreturn]] void bad_shard(const std::string& path, const std::string& what) {
+  throw UserError("corpus.shard", cat(path, ": ", what), "copy the corpus again, or prepare it again");
+}
+
+void check_offsets(const std::string& path, const std::string& name, std::span<const int64_t> offsets,
+                   int64_t documents, size_t end) {
+  const auto bad = [&](const char* what) { bad_shard(path, cat("offsets of field ", name, " ", what)); };
+  if (static_cast<int64_t>(offsets.size()) != documents + 1) bad("are too few or too many");
+  if (offsets.front() != 0 || offsets.back() != static_cast<int64_t>(end)) bad("point outside");
+  for (size_t i = 1; i < offsets.size(); ++i)
+    if (offsets[i] < offsets[i - 1]) bad("do not ascend");
+}
+
+void check_size(const std::string& path, uint64_t expected) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) bad_shard(path, std::strerror(errno));
+  const auto size = static_cast<uint64_t>(status.st_size);
+  if (size != expected) bad_shard(path, cat("has ", size, " bytes, its manifest says ", expected));
+}
+
+// The elements of one dataset. shard_structure() has checked that all of them lie inside the file.
+template <class T>
+void view(std::span<const T>& span, const std::string& path, std::string_view bytes, const ShardLayout& layout,
+          const std::string& name) {
+  const auto found = layout.datasets.find(name);
+  if (found == layout.datasets.end()) bad_shard(path, cat("its manifest knows no dataset ", name));
+  const ShardLayout::Place& place = found->second;
+  if (place.width != sizeof(T)) bad_shard(path, cat("dataset ", name, " has elements of ", place.width, " bytes"));
+  if (place.count > 0) span = {reinterpret_cast<const T*>(bytes.data() + place.offset), place.count};
+}
+
+}  // namespace
+
+std::string shard_structure(const std::string& path, std::string_view bytes, const ShardLayout& layout) {
+  std::vector<std::pair<uint64_t, uint64_t>> extents;  // first byte, byte after the last
+  for (const auto& [name, place] : layout.datasets) {
+    if (place.count == 0) continue;
+    if (place.width == 0 || place.offset % kShardAlignment != 0 || place.offset > bytes.size() ||
+        place.count > (bytes.size() - place.offset) / place.width)
+      bad_shard(path, cat("dataset ", name, " lies outside the file"));
+    extents.emplace_back(place.offset, place.offset + place.count * place.width);
+  }
+  std::sort(extents.begin(), extents.end());
+  Sha256 sha;
+  uint64_t position = 0;
+  for (const auto& [begin, end] : extents) {
+    if (begin < position) bad_shard(path, "its datasets overlap");
+    sha.update(bytes.substr(position, begin - position));
+    position = end;
+  }
+  sha.update(bytes.substr(position));
+  return sha.hex();
+}
+
+std::unique_ptr<MappedShard> MappedShard::open(const std::string& path, const Expected& expected) {
+  check_size(path, expected.size);
+  std::unique_ptr<MappedShard> shard(new MappedShard(path));
+  const std::string_view bytes = shard->file_.bytes();
+  const ShardLayout& layout = expected.layout;
+  if (shard_structure(path, bytes, layout) != layout.structure)
+    bad_shard(path, "is damaged, or belongs to another corpus than its manifest");
+  const auto one_each = [&](const std::string& name, size_t count) {
+    if (count != static_cast<uint64_t>(expected.documents))
+      bad_shard(path, cat("dataset ", name, " has ", count, " values for ", expected.documents, " documents"));
+  };
+  shard->documents_ = expected.documents;
+  for (const auto& [name, kind] : expected.fields) {
+    const std::string folder = "fields/" + name;
+    Column column;
+    if (kind == FieldKind::kText || is_string_kind(kind)) {
+      view(column.offsets, path, bytes, layout, folder + "/offsets");
+      if (kind == FieldKind::kText) {
+        view(column.tokens, path, bytes, layout, folder + "/tokens");
+      } else {
+        view(column.bytes, path, bytes, layout, folder + "/bytes");
+      }
+      check_offsets(path, name, column.offsets, expected.documents, column.tokens.size() + column.bytes.size());
+    } else if (kind == FieldKind::kLabel) {
+      view(column.labels, path, bytes, layout, folder + "/values");
+      one_each(folder, column.labels.size());
+    } else {
+      view(column.numbers, path, bytes, layout, folder + "/values");
+      one_each(folder, column.numbers.size());
+    }
+    shard->columns_.push_back(column);
+  }
+  view(shard->source_files_, path, bytes, layout, "source/file");
+  view(shard->source_lines_, path, bytes, layout, "source/line");
+  one_each("source/file", shard->source_files_.size());
+  one_each("source/line", shard->source_lines_.size());
+  return shard;
+}
+
+}  // namespace broadsheet

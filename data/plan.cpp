@@ -1,0 +1,113 @@
+#include "data/plan.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "core/errors.h"
+#include "core/random.h"
+
+namespace broadsheet {
+namespace {
+
+constexpr int kFeistelRounds = 8;
+
+// A bijection on [0, 4^half_bits).
+uint64_t feistel(uint64_t value, int half_bits, const PhiloxKey& key) {
+  const uint32_t mask = static_cast<uint32_t>((uint64_t{1} << half_bits) - 1);
+  uint32_t left = static_cast<uint32_t>(value >> half_bits);
+  uint32_t right = static_cast<uint32_t>(value) & mask;
+  for (uint32_t round = 0; round < kFeistelRounds; ++round) {
+    const uint32_t mixed = philox4x32({right, round, 0, 0}, key)[0] & mask;
+    const uint32_t next = left ^ mixed;
+    left = right;
+    right = next;
+  }
+  return (uint64_t{left} << half_bits) | right;
+}
+
+// r n / W without overflow: r and W are ranks, n a count of examples.
+int64_t cut(int64_t n, int64_t r, int64_t world_size) {
+  return static_cast<int64_t>(static_cast<__int128>(n) * r / world_size);
+}
+
+void check_slice(const RankSlice& slice) {
+  BROADSHEET_ASSERT(slice.world_size >= 1 && slice.rank >= 0 && slice.rank < slice.world_size);
+}
+
+}  // namespace
+
+int64_t BatchPlan::steps_per_epoch() const {
+  BROADSHEET_ASSERT(examples >= 1 && global_batch_size >= 1);
+  return (examples - 1) / global_batch_size + 1;
+}
+
+int64_t BatchPlan::batch_size_of(int64_t step) const {
+  const int64_t start = (step % steps_per_epoch()) * global_batch_size;
+  return std::min(global_batch_size, examples - start);
+}
+
+BatchPlan make_plan(int64_t examples, int64_t global_batch_size, uint64_t seed, const std::string& corpus_fingerprint) {
+  uint64_t key = mix64(corpus_fingerprint.size());
+  for (const char c : corpus_fingerprint) key = mix(key, static_cast<uint8_t>(c));
+  return {.examples = examples, .global_batch_size = global_batch_size, .seed = seed, .corpus_key = key};
+}
+
+int64_t example_at(const BatchPlan& plan, int64_t epoch, int64_t position) {
+  BROADSHEET_ASSERT(position >= 0 && position < plan.examples && plan.examples <= (int64_t{1} << 62));
+  const uint64_t examples = static_cast<uint64_t>(plan.examples);
+  if (examples == 1) return 0;
+  const int half_bits = (std::bit_width(examples - 1) + 1) / 2;
+  const uint64_t mixed = mix(mix(mix64(plan.seed), plan.corpus_key), static_cast<uint64_t>(epoch));
+  const PhiloxKey key{static_cast<uint32_t>(mixed), static_cast<uint32_t>(mixed >> 32)};
+  // Cycle walking: the domain is less than four times as large as [0, N), so this ends after a few rounds; and being
+  // a cycle of a bijection that started inside [0, N), it always comes back there.
+  uint64_t value = static_cast<uint64_t>(position);
+  do {
+    value = feistel(value, half_bits, key);
+  } while (value >= examples);
+  return static_cast<int64_t>(value);
+}
+
+std::vector<int64_t> sample_ids(const BatchPlan& plan, int64_t step, RankSlice slice) {
+  check_slice(slice);
+  BROADSHEET_ASSERT(step >= 0);
+  const int64_t size = plan.batch_size_of(step);
+  const int64_t start = (step % plan.steps_per_epoch()) * plan.global_batch_size;
+  const int64_t begin = cut(size, slice.rank, slice.world_size);
+  const int64_t end = cut(size, slice.rank + 1, slice.world_size);
+  std::vector<int64_t> ids;
+  ids.reserve(static_cast<size_t>(end - begin));
+  for (int64_t i = begin; i < end; ++i) ids.push_back(example_at(plan, plan.epoch_of(step), start + i));
+  return ids;
+}
+
+std::vector<int64_t> evaluation_ids(int64_t examples, RankSlice slice) {
+  check_slice(slice);
+  BROADSHEET_ASSERT(examples >= 0);
+  std::vector<int64_t> ids;
+  const int64_t end = cut(examples, slice.rank + 1, slice.world_size);
+  for (int64_t i = cut(examples, slice.rank, slice.world_size); i < end; ++i) ids.push_back(i);
+  return ids;
+}
+
+std::vector<std::vector<int64_t>> cut_micro_batches(const std::vector<int64_t>& ids,
+                                                    const std::vector<int64_t>& lengths, int64_t micro_batch_size,
+                                                    int64_t token_budget) {
+  BROADSHEET_ASSERT(ids.size() == lengths.size() && micro_batch_size >= 0);
+  std::vector<std::vector<int64_t>> micro_batches;
+  int64_t tokens = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const bool full = micro_batches.empty() ||
+                      (micro_batch_size > 0 ? static_cast<int64_t>(micro_batches.back().size()) >= micro_batch_size
+                                            : tokens + lengths[i] > token_budget);
+    if (full) {
+      micro_batches.emplace_back();
+      tokens = 0;
+    }
+    micro_batches.back().push_back(ids[i]);
+    tokens += lengths[i];
+  }
+  return micro_batches;
+}
+
+}  // namespace broadsheet

@@ -1,0 +1,49 @@
+// Who reads what is arithmetic, not state. Which examples make up step s is a pure function of the plan and s.
+// Note [Same order on every rank]: ranks, micro-batches and restarts never enter the permutation; only `slice` asks
+// for the rank, and it only cuts the step's list.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace broadsheet {
+
+// Version of the permutation: goes into every checkpoint; another number there is refused by name.
+inline constexpr int kSampleOrderVersion = 1;
+
+struct BatchPlan {
+  int64_t examples = 0;           // N, of the training split
+  int64_t global_batch_size = 1;  // B
+  uint64_t seed = 1;
+  uint64_t corpus_key = 0;  // 64 bits of the corpus's fingerprint
+
+  // An epoch has ceil(N / B) steps; the last one is short.
+  int64_t steps_per_epoch() const;
+  int64_t epoch_of(int64_t step) const { return step / steps_per_epoch(); }  // steps count from 0
+  int64_t batch_size_of(int64_t step) const;
+};
+BatchPlan make_plan(int64_t examples, int64_t global_batch_size, uint64_t seed, const std::string& corpus_fingerprint);
+
+// Example at `position` (0..N-1) of epoch `epoch`: a keyed bijection on [0, N), O(1), no table.
+// Feistel network on the next even power of two with cycle walking (Black and Rogaway, "Ciphers with arbitrary finite
+// domains", CT-RSA 2002), round function Philox.
+int64_t example_at(const BatchPlan& plan, int64_t epoch, int64_t position);
+
+struct RankSlice {
+  int64_t rank = 0;
+  int64_t world_size = 1;
+};
+// The examples of step `step` that `slice` takes: positions [r b / W, (r+1) b / W) of the step's b examples.
+// May be empty: such a rank still takes part in every collective.
+std::vector<int64_t> sample_ids(const BatchPlan& plan, int64_t step, RankSlice slice = {});
+// Evaluation: positions [r n / W, (r+1) n / W) of 0..n-1, every example exactly once.
+std::vector<int64_t> evaluation_ids(int64_t examples, RankSlice slice);
+
+// Cuts ids (with lengths[i] tokens each) into micro-batches in order: at most `micro_batch_size` examples each or, when
+// that is 0 ("auto"), at most `token_budget` tokens (at least one example).
+std::vector<std::vector<int64_t>> cut_micro_batches(const std::vector<int64_t>& ids,
+                                                    const std::vector<int64_t>& lengths, int64_t micro_batch_size,
+                                                    int64_t token_budget);
+
+}  // namespace broadsheet

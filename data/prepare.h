@@ -1,0 +1,40 @@
+// prepare: corpus.yaml -> documents -> cleaned, split, tokenised HDF5 shards. Also verify and inspect.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "data/corpus_config.h"
+
+namespace broadsheet {
+
+struct PrepareReport {
+  int64_t read = 0, kept = 0, rejected = 0, duplicates = 0;
+  std::map<std::string, int64_t> rejected_by_reason;
+  std::map<std::string, int64_t> documents_by_split;
+  int64_t tokens = 0;
+  std::string folder;
+  bool already_prepared = false;  // the corpus was there already, made from the same configuration and sources
+  nlohmann::json json() const;
+};
+
+// Builds the corpus under a temporary name beside config.output and renames it into place: whole or absent.
+// An existing corpus with the same configuration and sources is left as it is (the report says so); another one in its
+// place is UserError("corpus.exists") unless `replace`. Bad lines go to rejected.jsonl {file, line, byte, reason};
+// above max_rejected_share it is UserError("corpus.rejected_share") that shows the first of them, and nothing is left
+// but <output>.rejected.jsonl.
+PrepareReport prepare_corpus(const CorpusConfig& config, bool replace);
+
+// What prepare would do, without writing: the files it would read. UserError as prepare_corpus. For --dry-run.
+std::vector<std::string> corpus_sources(const CorpusConfig& config);
+
+// Sizes, SHA-256 of every file, structure of every shard. Returns the faults found; empty: whole.
+std::vector<std::string> verify_corpus(const std::string& folder);
+
+// Counts, lengths, labels, samples, leakage between splits (equal texts, groups in two splits).
+nlohmann::json inspect_corpus(const std::string& folder, int samples);
+
+}  // namespace broadsheet

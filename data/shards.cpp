@@ -1,0 +1,153 @@
+#include "data/shards.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/errors.h"
+#include "core/text.h"
+#include "data/field_reader.h"
+#include "data/manifest.h"
+#include "data/shard_file.h"
+
+namespace broadsheet {
+namespace {
+
+constexpr size_t kSplits = 3;
+
+class Hdf5ShardSet : public ShardSet {
+ public:
+  explicit Hdf5ShardSet(const std::string& folder) : folder_(folder), manifest_(Manifest::load(folder)) {
+    MappedShard::Expected expected;
+    for (const FieldInfo& info : manifest_.fields) expected.fields.emplace_back(info.name, info.kind);
+    for (size_t i = 0; i < kSplits; ++i) {
+      Part& part = parts_[i];
+      const ManifestSplit& listed = manifest_.splits.at(split_name(static_cast<Split>(i)));
+      for (const ManifestShard& shard : listed.shards) {
+        expected.documents = shard.documents;
+        expected.layout = shard.layout;
+        expected.size = manifest_.files.at(shard.file).size;
+        part.starts.push_back(part.documents);
+        part.shards.push_back(MappedShard::open(folder + "/" + shard.file, expected));
+        part.documents += shard.documents;
+      }
+    }
+  }
+
+  const std::string& folder() const override { return folder_; }
+  const std::string& name() const override { return manifest_.name; }
+  const std::string& fingerprint() const override { return manifest_.fingerprint; }
+  const std::string& tokenizer_fingerprint() const override { return manifest_.tokenizer_fingerprint; }
+  const std::vector<FieldInfo>& fields() const override { return manifest_.fields; }
+  int64_t size(Split split) const override { return part(split).documents; }
+
+  int64_t total_tokens(Split split, const std::string& text_field) const override {
+    const size_t index = find(text_field, "text", [](FieldKind kind) { return kind == FieldKind::kText; });
+    int64_t total = 0;
+    for (const auto& shard : part(split).shards) total += static_cast<int64_t>(shard->column(index).tokens.size());
+    return total;
+  }
+
+  std::span<const int32_t> tokens(Split split, const std::string& text_field, int64_t document) const override {
+    const size_t index = find(text_field, "text", [](FieldKind kind) { return kind == FieldKind::kText; });
+    const auto [shard, row] = locate(split, document);
+    const MappedShard::Column& column = shard->column(index);
+    const auto begin = static_cast<size_t>(column.offsets[row]), end = static_cast<size_t>(column.offsets[row + 1]);
+    const std::span<const int32_t> ids = column.tokens.subspan(begin, end - begin);
+    uint32_t largest = 0;  // as unsigned, negative ids are large
+    for (const int32_t id : ids) largest = std::max(largest, static_cast<uint32_t>(id));
+    if (largest >= static_cast<uint32_t>(manifest_.vocab_size)) damaged(split, document, text_field);
+    return ids;
+  }
+
+  int32_t label(Split split, const std::string& label_field, int64_t document) const override {
+    const size_t index = find(label_field, "label", [](FieldKind kind) { return kind == FieldKind::kLabel; });
+    const auto [shard, row] = locate(split, document);
+    const int32_t value = shard->column(index).labels[row];
+    if (value < kNoClass || value >= static_cast<int32_t>(manifest_.fields[index].classes.size()))
+      damaged(split, document, label_field);
+    return value;
+  }
+
+  double number(Split split, const std::string& name, int64_t document) const override {
+    const size_t index = find(name, "score, number or time", is_number_kind);
+    const auto [shard, row] = locate(split, document);
+    return shard->column(index).numbers[row];
+  }
+
+  std::string string(Split split, const std::string& name, int64_t document) const override {
+    const size_t index = find(name, "id, group, category or split", is_string_kind);
+    const auto [shard, row] = locate(split, document);
+    const MappedShard::Column& column = shard->column(index);
+    const auto begin = static_cast<size_t>(column.offsets[row]), end = static_cast<size_t>(column.offsets[row + 1]);
+    return std::string(column.bytes.data() + begin, end - begin);
+  }
+
+ private:
+  struct Part {
+    int64_t documents = 0;
+    std::vector<int64_t> starts;  // number of each shard's first document
+    std::vector<std::unique_ptr<MappedShard>> shards;
+  };
+
+  const Part& part(Split split) const { return parts_[static_cast<size_t>(split)]; }
+
+  std::pair<const MappedShard*, size_t> locate(Split split, int64_t document) const {
+    const Part& of = part(split);
+    BROADSHEET_ASSERT(document >= 0 && document < of.documents);
+    const auto next = std::upper_bound(of.starts.begin(), of.starts.end(), document);
+    const size_t shard = static_cast<size_t>(next - of.starts.begin()) - 1;
+    return {of.shards[shard].get(), static_cast<size_t>(document - of.starts[shard])};
+  }
+
+  template <class Wanted>
+  size_t find(const std::string& name, const char* wanted, Wanted is_wanted) const {
+    const FieldInfo& info = field(name);
+    if (!is_wanted(info.kind))
+      throw UserError("corpus.field_kind",
+                      cat(folder_, ": field '", name, "' is of kind ", kind_name(info.kind), ", wanted ", wanted),
+                      "name another field, or change its kind in corpus.yaml and prepare again");
+    return static_cast<size_t>(&info - manifest_.fields.data());
+  }
+
+  [[noreturn]] void damaged(Split split, int64_t document, const std::string& name) const {
+    throw UserError(
+        "corpus.damaged",
+        cat(folder_, ": field '", name, "' of document ", document, " of the ", split_name(split), " split is damaged"),
+        cat("see which file: broadsheet verify ", folder_));
+  }
+
+  std::string folder_;
+  Manifest manifest_;
+  std::array<Part, kSplits> parts_;
+};
+
+}  // namespace
+
+const char* split_name(Split split) {
+  constexpr std::array<const char*, kSplits> kNames = {"train", "validation", "test"};
+  return kNames[static_cast<size_t>(split)];
+}
+
+Split split_from_name(const std::string& name) {
+  for (size_t i = 0; i < kSplits; ++i)
+    if (name == split_name(static_cast<Split>(i))) return static_cast<Split>(i);
+  throw UserError("corpus.no_split", cat("'", name, "' is not a split"), "use train, validation or test");
+}
+
+std::shared_ptr<const ShardSet> ShardSet::open(const std::string& folder) {
+  return std::make_shared<Hdf5ShardSet>(folder);
+}
+
+const FieldInfo& ShardSet::field(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const FieldInfo& info : fields()) {
+    if (info.name == name) return info;
+    names.push_back(info.name);
+  }
+  const std::string near = nearest(name, names);
+  throw UserError("corpus.no_field", cat(folder(), ": has no field '", name, "'; it has ", join(names, ", ")),
+                  near.empty() ? "name one of them, or add it to corpus.yaml and prepare again"
+                               : cat("did you mean '", near, "'?"));
+}
+
+}  // namespace broadsheet

@@ -1,0 +1,51 @@
+// ShardSet: a prepared corpus, read. The format (HDF5, version 1) is described in docs/corpus_format.md.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/corpus_config.h"
+
+namespace broadsheet {
+
+enum class Split { kTrain, kValidation, kTest };
+const char* split_name(Split split);             // "train", "validation", "test"
+Split split_from_name(const std::string& name);  // UserError when it is none of them
+
+struct FieldInfo {
+  std::string name;
+  FieldKind kind = FieldKind::kText;
+  std::vector<std::string> classes;  // label: names by id
+};
+
+// A corpus opened for reading: cheap to open (no token is read), random access to any document in O(1), thread-safe.
+// Documents of a split are numbered 0..size(split)-1 over all its shards, in the order in which prepare wrote them.
+class ShardSet {
+ public:
+  // Throws UserError ("corpus.*"): no corpus.json, unknown format version, a shard whose size differs from the manifest
+  // (verify_corpus checks every byte), offsets that do not ascend or point outside.
+  static std::shared_ptr<const ShardSet> open(const std::string& folder);
+  virtual ~ShardSet() = default;
+
+  virtual const std::string& folder() const = 0;
+  virtual const std::string& name() const = 0;
+  // SHA-256 over the manifest: names the exact bytes of the corpus. Part of the sample order's key and of a checkpoint.
+  virtual const std::string& fingerprint() const = 0;
+  virtual const std::string& tokenizer_fingerprint() const = 0;
+  virtual const std::vector<FieldInfo>& fields() const = 0;
+  const FieldInfo& field(const std::string& name) const;  // UserError "corpus.no_field" with the nearest name
+
+  virtual int64_t size(Split split) const = 0;
+  virtual int64_t total_tokens(Split split, const std::string& text_field) const = 0;
+  // Token ids of a text field of one document: untruncated, without special tokens. Valid while the set lives.
+  virtual std::span<const int32_t> tokens(Split split, const std::string& text_field, int64_t document) const = 0;
+  virtual int32_t label(Split split, const std::string& label_field, int64_t document) const = 0;  // class id
+  virtual double number(Split split, const std::string& field, int64_t document) const = 0;       // score, number, time
+  virtual std::string string(Split split, const std::string& field, int64_t document) const = 0;  // id, group, category
+};
+
+}  // namespace broadsheet

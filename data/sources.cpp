@@ -1,0 +1,71 @@
+#include "data/sources.h"
+
+#include <sys/stat.h>
+
+#include "core/checksum.h"
+#include "core/errors.h"
+#include "core/path.h"
+#include "core/text.h"
+#include "data/importers/importer.h"
+
+namespace broadsheet {
+namespace {
+
+constexpr size_t kShownRejects = 5;
+
+}  // namespace
+
+std::vector<SourceFile> list_sources(const CorpusConfig& config) {
+  std::vector<SourceFile> files;
+  for (const SourceConfig& source : config.sources)
+    for (std::string& path : expand_files(source.files)) {
+      struct stat status {};
+      if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
+        throw UserError("corpus.no_file", cat(path, ": is not a readable file"), "check sources: files:");
+      files.push_back({std::move(path), "", &source, status.st_size, status.st_mtim, status.st_ino});
+    }
+  if (files.empty()) throw UserError("corpus.no_file", "no sources are named", "add sources: [{files: …, format: …}]");
+  std::string shared = parent_folder(files.front().path) + "/";
+  for (const SourceFile& file : files)
+    while (!starts_with(file.path, shared)) {
+      shared.pop_back();
+      shared.resize(shared.find_last_of('/') == std::string::npos ? 0 : shared.find_last_of('/') + 1);
+    }
+  for (SourceFile& file : files) file.name = file.path.substr(shared.size());
+  return files;
+}
+
+nlohmann::json describe_sources(const std::vector<SourceFile>& files) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const SourceFile& file : files)
+    json.push_back({{"name", file.name},
+                    {"size", file.size},
+                    {"sha256", sha256_file(file.path)},
+                    {"licence", file.source->licence},
+                    {"origin", file.source->origin}});
+  return json;
+}
+
+void check_unchanged(const std::vector<SourceFile>& files) {
+  for (const SourceFile& file : files) {
+    struct stat status {};
+    const bool same = ::stat(file.path.c_str(), &status) == 0 && status.st_size == file.size &&
+                      status.st_ino == file.inode && status.st_mtim.tv_sec == file.modified.tv_sec &&
+                      status.st_mtim.tv_nsec == file.modified.tv_nsec;
+    if (!same)
+      throw RunError("io.changed", cat(file.path, ": somebody changed it while it was read"),
+                     "prepare again when nobody writes there");
+  }
+}
+
+void RejectLog::add(const SourcePlace& place, const Rejection& rejection, PrepareReport& report) {
+  const SourceFile& source = files_[static_cast<size_t>(place.file)];
+  const nlohmann::json line = {
+      {"file", source.name}, {"line", place.line}, {"byte", place.byte}, {"reason", rejection.reason()}};
+  file_.write(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  ++report.rejected;
+  ++report.rejected_by_reason[rejection.code];
+  if (first_.size() < kShownRejects) first_.push_back(cat(source.path, ":", place.line, ": ", rejection.reason()));
+}
+
+}  // namespace broadsheet

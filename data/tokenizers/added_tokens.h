@@ -1,0 +1,52 @@
+// Tokens that are found in the text before it is cut into words ("[MASK]"): AddedVocabulary of `tokenizers`.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "data/tokenizers/long_texts.h"
+
+namespace broadsheet {
+
+struct AddedToken {
+  int32_t id = -1;
+  std::string content;
+  bool single_word = false;  // only where no word character touches it
+  bool lstrip = false;       // takes the white space on its left with it
+  bool rstrip = false;
+  bool normalized = true;  // is looked for in the normalised text, by its own normalised form
+  bool special = false;    // decode leaves it out
+};
+
+// Finds the tokens of one list in a text: leftmost, then longest. Immutable after construction.
+class AddedTokenMatcher {
+ public:
+  struct Piece {
+    size_t begin = 0, end = 0;  // bytes
+    int32_t id = -1;            // -1: ordinary text
+  };
+  struct Pattern {
+    std::string text;  // not empty, unique
+    AddedToken token;
+  };
+
+  explicit AddedTokenMatcher(std::vector<Pattern> patterns);
+  bool empty() const { return patterns_.empty(); }
+  // Pieces of `text` in order; ordinary pieces are not empty.
+  std::vector<Piece> split(std::string_view text) const;
+
+ private:
+  const Pattern* match_at(std::string_view text, size_t position) const;
+
+  std::vector<Pattern> patterns_;
+  std::unordered_map<std::string_view, size_t> by_text_;        // views into patterns_
+  std::array<std::vector<size_t>, 256> lengths_by_first_byte_;  // of the short ones: distinct, longest first
+  LongTexts long_ones_;                                         // to positions in patterns_
+};
+
+}  // namespace broadsheet

@@ -1,0 +1,148 @@
+// Whether a run's model, corpus and file fit each other.
+
+#include "checkpoints/huggingface.h"
+#include "core/durable.h"
+#include "core/errors.h"
+#include "core/text.h"
+#include "data/shards.h"
+#include "data/tokenizers/tokenizer.h"
+#include "experiments/check.h"
+#include "experiments/check_parts.h"
+#include "trainer/models/bert_config.h"
+
+namespace broadsheet {
+namespace {
+
+class RunChecker {
+ public:
+  RunChecker(const RunConfig& config, const Origins* origins) : config_(config), origins_(origins) {}
+
+  void check_model() {
+    // What the engine would refuse after it has started.
+    if (config_.model.from.empty()) return guard("model.config", [&] { check_numbers(config_.model.config); });
+    const ModelLocation location = locate_model(config_.model.from);
+    tokenizer_folder_ = location.tokenizer_folder;
+    const nlohmann::json model = read_model_config(location.weights_folder);
+    const std::string type =
+        model.value("model_type", nlohmann::json()).is_string() ? model["model_type"].get<std::string>() : "";
+    if (type != "bert") {
+      add("model.from", "model.architecture", cat("found a model of type \"", type, "\" in ", location.weights_folder),
+          "this version trains bert");
+    } else {
+      guard("model.from", [&] { read_bert_config(model, location.weights_folder + "/config.json"); });
+    }
+    const int64_t longest = integer(model, "max_position_embeddings"), layers = integer(model, "num_hidden_layers");
+    if (longest > 0 && config_.data.max_length > longest) {
+      add("data.max_length", "config.range",
+          cat("found ", config_.data.max_length, ", more than the model's ", longest, " positions"),
+          cat("write at most ", longest));
+    }
+    if (layers > 0 && config_.freeze.layers > layers) {
+      add("freeze.layers", "config.range",
+          cat("found ", config_.freeze.layers, ", but the model has ", layers, " layers"),
+          cat("write at most ", layers));
+    }
+  }
+
+  void check_corpus(const ShardSet& corpus) {
+    check_field(corpus, "task.text", config_.task.text, {FieldKind::kText}, "text");
+    check_field(corpus, "task.text_pair", config_.task.text_pair, {FieldKind::kText}, "text");
+    check_field(corpus, "task.label", config_.task.label, {FieldKind::kLabel}, "label");
+    check_field(corpus, "task.score", config_.task.score, {FieldKind::kScore, FieldKind::kNumber}, "score or number");
+    for (const Split split : {Split::kTrain, Split::kValidation}) {
+      if (corpus.size(split) > 0) continue;
+      add("data.corpus", "corpus.empty_split", cat("the corpus has no ", split_name(split), " documents"),
+          "prepare it with another split");
+    }
+    const std::string folder = tokenizer_folder_.empty() ? config_.model.tokenizer : tokenizer_folder_;
+    if (!folder.empty() && load_tokenizer(folder)->fingerprint() != corpus.tokenizer_fingerprint()) {
+      add("data.corpus", "corpus.other_tokenizer",
+          cat("the corpus was tokenised with another tokenizer than the one in ", folder),
+          cat("prepare the corpus with tokenizer: ", folder));
+    }
+  }
+
+  // Faults that other parts throw join ours.
+  template <class Function>
+  void guard(const std::string& key, const Function& function) {
+    try {
+      function();
+    } catch (const UserError& error) {
+      for (Fault fault : error.faults()) {
+        if (fault.key.empty()) fault.key = key;
+        if (fault.place.file.empty()) fault.place = place_of(key);
+        faults_.add(std::move(fault));
+      }
+    }
+  }
+  void add(const std::string& key, const std::string& code, const std::string& what, const std::string& remedy) {
+    faults_.add(Fault{code, place_of(key), key, what, remedy});
+  }
+  const Faults& faults() const { return faults_; }
+
+ private:
+  static void check_numbers(const nlohmann::json& numbers) {
+    Faults faults;
+    try {
+      read_bert_config(numbers.is_null() ? nlohmann::json::object() : numbers, "", /*require_model_type=*/false);
+    } catch (const UserError& error) {
+      for (Fault fault : error.faults()) {
+        fault.key = cat("model.config.", fault.key);
+        fault.place = {};
+        faults.add(std::move(fault));
+      }
+    }
+    faults.throw_if_any();
+  }
+  static int64_t integer(const nlohmann::json& model, const char* key) {
+    const auto found = model.find(key);
+    return found != model.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
+  }
+  Place place_of(const std::string& key) const {
+    if (origins_ == nullptr) return {};
+    const auto found = origins_->find(key);
+    return found == origins_->end() || found->second == "default" ? Place{} : Place{found->second, 0, 0};
+  }
+  void check_field(const ShardSet& corpus, const std::string& key, const std::string& name,
+                   const std::vector<FieldKind>& kinds, const std::string& wanted) {
+    if (name.empty()) return;
+    guard(key, [&] {
+      const FieldInfo& field = corpus.field(name);
+      for (const FieldKind kind : kinds) {
+        if (field.kind == kind) return;
+      }
+      add(key, "config.conflict", cat("the corpus's field ", name, " is not of kind ", wanted),
+          cat("name a field of kind ", wanted));
+    });
+  }
+
+  const RunConfig& config_;
+  const Origins* origins_;
+  std::string tokenizer_folder_;
+  Faults faults_;
+};
+
+}  // namespace
+
+std::shared_ptr<const ShardSet> check_run_parts(const RunConfig& config, const Origins* origins, bool corpus_required) {
+  RunChecker checker(config, origins);
+  std::shared_ptr<const ShardSet> corpus;
+  checker.guard("model.from", [&] { checker.check_model(); });
+  if (exists(config.data.corpus + "/corpus.json") || (!corpus_required && exists(config.data.corpus))) {
+    checker.guard("data.corpus", [&] {
+      corpus = ShardSet::open(config.data.corpus);
+      checker.check_corpus(*corpus);
+    });
+  } else if (corpus_required) {
+    checker.add("data.corpus", "corpus.not_found", cat("found no corpus at ", config.data.corpus),
+                "prepare it first: `broadsheet prepare corpus.yaml`");
+  }
+  checker.faults().throw_if_any();
+  return corpus;
+}
+
+void check_run(const RunConfig& config, const Origins* origins) {
+  check_run_parts(config, origins, true);
+}
+
+}  // namespace broadsheet

@@ -1,0 +1,38 @@
+// results.json: what a finished run has reached. No clock, host or rate in it: a repeat gives the same bytes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "core/fence.h"
+
+namespace broadsheet {
+
+struct SplitResults {
+  std::map<std::string, double> before,
+      after;  // "examples", "loss", "accuracy", ...; empty: the split has no documents
+};
+
+struct RunResults {
+  std::string name, task, metric;
+  int64_t steps = 0;
+  int64_t best_step = 0;  // whose weights model/ holds
+  SplitResults validation, test;
+  int64_t bits_differ_after = -1;  // step from which bits may differ from an undisturbed run; -1: they do not
+};
+
+// {"schema": 1, "name", "task", "metric", "steps", "best_step", "validation": {"before", "after"}, "test": {...}}.
+// And "bits_may_differ_after_step", only where other hardware, ranks or threads came in between.
+// Whole numbers are written as such; what is not finite is null.
+nlohmann::json to_json(const RunResults& results);
+nlohmann::json metrics_json(const std::map<std::string, double>& metrics);
+// UserError("run.results") when `path` is not such a file.
+RunResults read_results(const std::string& path);
+void publish_results(const std::string& path, const RunResults& results, const Fence& fence);
+
+// The table at a run's end: a row per metric, before and after of validation and test.
+std::string results_table(const RunResults& results);
+
+}  // namespace broadsheet

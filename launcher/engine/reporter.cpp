@@ -1,0 +1,117 @@
+#include "launcher/engine/reporter.h"
+
+#include <algorithm>
+
+#include "checkpoints/huggingface.h"
+#include "core/errors.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "experiments/report.h"
+#include "experiments/results.h"
+#include "launcher/answer.h"
+
+namespace broadsheet {
+namespace {
+
+constexpr size_t kNamesShown = 8;
+
+std::string listed(const std::vector<std::string>& names) {
+  std::vector<std::string> shown(names.begin(),
+                                 names.begin() + static_cast<ptrdiff_t>(std::min(kNamesShown, names.size())));
+  if (names.size() > kNamesShown) shown.push_back(cat("and ", names.size() - kNamesShown, " more"));
+  return join(shown, ", ");
+}
+
+void tell_of_model(const RunConfig& config, Task& task) {
+  int64_t all = 0, trained = 0;
+  std::vector<std::string> head;
+  for (const Parameter& parameter : task.parameters()) {
+    all += parameter.tensor.numel();
+    if (parameter.tensor.requires_grad()) trained += parameter.tensor.numel();
+    if (parameter.layer == -2) head.push_back(parameter.name);
+  }
+  const std::string origin =
+      config.model.from.empty() ? config.model.architecture + " from scratch" : config.model.from;
+  log_info(
+      cat("model: ", origin, ", ", with_thousands(all), " parameters, ", with_thousands(trained), " of them trained"));
+  if (config.model.from.empty()) return;
+  const LoadReport& load = task.load_report();
+  const bool new_head = std::any_of(head.begin(), head.end(), [&](const std::string& name) {
+    return std::find(load.missing.begin(), load.missing.end(), name) != load.missing.end();
+  });
+  if (new_head && task.kind() == "masked_lm") {
+    log_info("the MLM head is new: the folder has none, so \"before\" is near chance");
+  } else if (new_head) {
+    log_info("the head is new: \"before\" is near chance");
+  }
+  if (!load.missing.empty()) log_info("initialised anew: " + listed(load.missing));
+  if (!load.unused.empty()) log_info("not used: " + listed(load.unused));
+}
+
+void tell_of_corpus(const ShardSet& corpus) {
+  std::string text = cat("corpus: ", corpus.folder());
+  for (const Split split : {Split::kTrain, Split::kValidation, Split::kTest}) {
+    text += cat(", ", with_thousands(corpus.size(split)), " ", split_name(split));
+  }
+  log_info(text);
+}
+
+}  // namespace
+
+Reporter::Reporter(const RunConfig& config, const RankDirectory& directory, const ShardSet& corpus, Task& task)
+    : config_(config), directory_(directory) {
+  if (!directory.first()) return;
+  log_info(cat("run: ", directory.folder(), ", ", config.launch.ranks, " rank(s) of ", config.launch.threads_per_rank,
+               " thread(s)"));
+  tell_of_corpus(corpus);
+  tell_of_model(config, task);
+  const std::string& metric = config.validation.metric;
+  tracker_.emplace(TrackingOptions{directory.folder(), directory.fence(), config.tracking.tensorboard, metric,
+                                   Task::higher_is_better(metric)});
+}
+
+void Reporter::on_start(int64_t start_step, int64_t total_steps, int64_t steps_per_epoch) {
+  tracker_->on_start(start_step, total_steps, steps_per_epoch);
+  if (start_step > 0) log_info(cat("resumed from step ", start_step, " of ", total_steps));
+}
+
+void Reporter::on_record(const StepRecord& record) {
+  tracker_->on_record(record);
+}
+
+void Reporter::on_checkpoint(int64_t step, const std::string& folder, double seconds) {
+  tracker_->on_checkpoint(step, folder, seconds);
+}
+
+void Reporter::publish(const TrainOutcome& outcome, Task& task, const std::vector<std::string>& tokenizer_files) {
+  if (!directory_.first()) return;
+  tracker_->finish();
+  if (outcome.end == TrainEnd::kEarlyStopped)
+    log_info(cat("stopped early after step ", outcome.steps, ": no improvement"));
+  const Fence fence = directory_.fence();
+  publish_model_folder(fence, directory_.model(), task.model_config(), tensor_views(task.parameters()), tokenizer_files,
+                       task.broadsheet_config());
+  const RunResults results{config_.name,
+                           task.kind(),
+                           config_.validation.metric,
+                           outcome.steps,
+                           outcome.best_step,
+                           {outcome.validation.before, outcome.validation.after},
+                           {outcome.test.before, outcome.test.after},
+                           outcome.bits_differ_after};
+  publish_results(directory_.results(), results, fence);
+  try {
+    publish_run_report(directory_.folder(), fence);
+  } catch (const RunError& error) {
+    if (is_fenced_off(error)) throw;
+    log_warning(cat(error.what(), "\n`broadsheet report` makes it when there is room"));
+  }
+  log_info(results_table(results));
+  log_info(cat("best weights (step ", outcome.best_step, "): ", directory_.model(), "\nreport: ", directory_.report()));
+  if (!directory_.prints_json()) return;
+  nlohmann::json answer = to_json(results);
+  answer["run_dir"] = directory_.folder();
+  print_json(answer);
+}
+
+}  // namespace broadsheet

@@ -1,0 +1,325 @@
+#include "launcher/verbs.h"
+
+#include <algorithm>
+
+#include "core/text.h"
+
+namespace broadsheet {
+namespace {
+
+const char kSplitHelp[] = "train, validation or test; test unless said otherwise.";
+
+VerbSpec later(std::string name, std::string summary) {
+  VerbSpec verb;
+  verb.name = std::move(name);
+  verb.summary = std::move(summary);
+  verb.built = false;
+  return verb;
+}
+
+VerbSpec init_verb() {
+  return {
+      "init",
+      "look at the data, write corpus.yaml and run.yaml",
+      {"DATA", 1, 1},
+      {{"task", "KIND", "masked_lm, classification or regression.", false},
+       {"text", "COLUMN", "The column or key that holds the text.", false},
+       {"text-pair", "COLUMN", "A second text, for tasks on pairs.", false},
+       {"label", "COLUMN", "Classification: the column or key that holds the label.", false},
+       {"score", "COLUMN", "Regression: the column or key that holds the number.", false},
+       {"model", "DIR", "The Hugging Face folder to start from.", false},
+       {"name", "NAME", "Name of the corpus and the run; the data file's name unless given.", false},
+       {"out", "DIR", "Where the two files are written; the working directory unless given.", false},
+       {"force", "", "Overwrite an existing corpus.yaml or run.yaml.", false}},
+      "Reads the first thousand lines of a CSV, TSV, JSONL or text file (also .gz, .bz2), and writes corpus.yaml and\n"
+      "run.yaml with comments and sensible values. Nothing else is written.",
+      {"broadsheet init comments.csv --task classification --text comment --label mood --model models/minilm"},
+      false,
+      true};
+}
+
+VerbSpec prepare_verb() {
+  return {
+      "prepare",
+      "documents -> cleaned, split, tokenised HDF5 shards (a corpus)",
+      {"CORPUS.yaml", 1, 1},
+      {{"replace", "", "Replace a corpus that was made from another configuration or other sources.", false}},
+      "Reads the sources, sets malformed lines aside in rejected.jsonl (file, line, reason), removes duplicates,\n"
+      "splits, tokenises and writes the corpus. The corpus appears whole or not at all. Preparing again with nothing\n"
+      "changed does nothing.",
+      {"broadsheet prepare corpus.yaml", "broadsheet prepare corpus.yaml --set split.seed=2 --replace"},
+      true,
+      true};
+}
+
+VerbSpec checkpoint_verb() {
+  return {
+      "checkpoint",
+      "ask a running job to save now",
+      {"DIR", 1, 1},
+      {{"timeout", "SECONDS", "How long to wait for the checkpoint; 600 unless given.", false}},
+      "DIR is the directory of a run that is training, here or on another machine. The job saves after its present\n"
+      "step and goes on; this command waits for the checkpoint and prints its folder and step.",
+      {"broadsheet checkpoint runs/editorials-sentiment"}};
+}
+
+VerbSpec train_verb() {
+  return {
+      "train",
+      "data-parallel fine-tuning on local ranks; resumes by itself",
+      {"RUN.yaml", 1, 1},
+      {{"ranks", "N", "Short for --set launch.ranks=N. Not allowed inside mpirun or srun.", false},
+       {"run-dir", "DIR", "The run's directory; <runs_dir>/<name> unless given.", false},
+       {"fresh", "", "Start anew in a directory of its own beside an existing one (<name>-2, ...).", false},
+       {"resume", "",
+        "Go on although the file changed, where only num_train_epochs, max_steps, validation, checkpoints, launch,\n"
+        "slurm or tracking differ.",
+        false}},
+      "Trains in <runs_dir>/<name>. A directory with a checkpoint is resumed; a finished run says so; a changed file\n"
+      "prints the difference and exits 2.\n"
+      "\n"
+      "Several ranks are started with mpirun, each on cores of its own when there are enough; one rank needs no\n"
+      "mpirun. Started by `mpirun` or `srun --mpi=pmix` from outside, each process is one rank.\n"
+      "\n"
+      "Ctrl-C (or TERM, HUP) saves a checkpoint and exits 75: run the same command again to go on. A second one\n"
+      "leaves at once. When a rank fails, every rank ends within seconds and the first failing rank's message is the\n"
+      "last thing on the screen.\n"
+      "\n"
+      "Leaves metrics.jsonl, timings.jsonl, tensorboard/, logs/, checkpoints/, model/ (the best weights, in Hugging\n"
+      "Face's layout), results.json and report.html in the run's directory. With --json, results.json is printed with\n"
+      "\"run_dir\" added.",
+      {"broadsheet train run.yaml --ranks 2", "broadsheet train run.yaml --set train.learning_rate=1e-5 --fresh",
+       "mpirun -np 4 broadsheet train run.yaml"},
+      true,
+      true,
+      true,
+      true};
+}
+
+VerbSpec evaluate_verb() {
+  return {"evaluate",
+          "metrics of a model on one split of a corpus",
+          {"MODEL", 1, 1},
+          {{"corpus", "DIR", "The prepared corpus; the one the run was trained on unless given.", false},
+           {"split", "NAME", kSplitHelp, false},
+           {"threads", "N", "Threads to use; all cores unless given.", false}},
+          "MODEL is a run's directory, a checkpoint or a Hugging Face folder. With --json:\n"
+          "{\"schema\": 1, \"model\", \"corpus\", \"split\", \"task\", \"metrics\": {...}}.",
+          {"broadsheet evaluate runs/editorials-sentiment --split test --json"},
+          false,
+          false,
+          true,
+          true};
+}
+
+VerbSpec predict_verb() {
+  return {
+      "predict",
+      "label or score of texts",
+      {"MODEL", 1, 1},
+      {{"text", "TEXT", "Answer for one text.", false},
+       {"text-pair", "TEXT", "Its second text, for tasks on pairs.", false},
+       {"input", "FILE", "JSONL with the task's fields; - is standard input.", false},
+       {"output", "FILE", "Where to write; standard output unless given.", false},
+       {"threads", "N", "Threads to use; all cores unless given.", false}},
+      "MODEL is a run's directory, a checkpoint or a Hugging Face folder. Every good line of the input gives one JSON\n"
+      "object, in order: the line's `id`, else `line` (its number), and `label` with `probabilities`, or `score`. Bad\n"
+      "lines go to FILE.rejected.jsonl with their number and the reason (stdin.rejected.jsonl in the working "
+      "directory\n"
+      "when the input is -). The input is streamed: its size does not matter.\n"
+      "\n"
+      "With --json, --text prints one object; --input needs --output then, and prints {\"predicted\", \"rejected\"}.",
+      {"broadsheet predict runs/editorials-sentiment --text 'Tax plan fails again'",
+       "broadsheet predict models/minilm-sentiment --input comments.jsonl --output moods.jsonl"},
+      false,
+      false,
+      true,
+      true};
+}
+
+std::vector<VerbSpec> make_verbs() {
+  return {
+      init_verb(),
+      prepare_verb(),
+      {"inspect",
+       "counts, lengths, labels, samples, leakage between splits",
+       {"CORPUS", 1, 1},
+       {{"samples", "N", "How many documents of each split to show; 3 unless given.", false}},
+       "Describes a prepared corpus without changing it.",
+       {"broadsheet inspect corpora/editorials"}},
+      {"check",
+       "every fault of a file at once, the resolved configuration, the plan",
+       {"FILE.yaml", 1, 1},
+       {},
+       "Reads a run.yaml or corpus.yaml, prints every fault with file, line and column, or else the resolved\n"
+       "configuration with the origin of each value and the derived numbers. Starts nothing, writes nothing.",
+       {"broadsheet check run.yaml", "broadsheet check run.yaml --set train.global_batch_size=64"},
+       true},
+      train_verb(),
+      later("sweep", "many runs: search and early stopping"),
+      later("submit", "a file on Slurm"),
+      later("status", "of a run or a sweep"),
+      later("logs", "of a run or a sweep"),
+      later("cancel", "a run or a sweep"),
+      checkpoint_verb(),
+      evaluate_verb(),
+      predict_verb(),
+      later("generate", "text from a model"),
+      later("embed", "texts as vectors"),
+      later("recommend", "items for readers"),
+      {"report",
+       "one self-contained HTML page with plots of a run",
+       {"DIR", 1, 0},
+       {{"output", "FILE", "Where to write; DIR/report.html unless given.", false}},
+       "Writes a page with the curves, the results before and after, and the configuration. It needs no network and "
+       "no\n"
+       "other file. With --json, prints {\"reports\": [files]}.",
+       {"broadsheet report runs/editorials-sentiment"}},
+      {"export",
+       "a folder that transformers loads unchanged",
+       {"DIR", 1, 1},
+       {{"out", "DIR", "The folder to write; it must not exist.", false}},
+       "DIR is a run's directory, a checkpoint or a Hugging Face folder. Writes config.json, model.safetensors and "
+       "the\n"
+       "tokenizer's files.",
+       {"broadsheet export runs/editorials-sentiment --out models/sentiment"},
+       false,
+       true},
+      later("serve", "a model behind HTTP"),
+      {"verify",
+       "checksums of a corpus, of checkpoints or of a run",
+       {"DIR", 1, 0},
+       {},
+       "Reads every byte and compares with the recorded sizes and SHA-256 sums. Exit 2 when something is damaged.",
+       {"broadsheet verify corpora/editorials", "broadsheet verify runs/editorials-sentiment"}},
+      {"doctor",
+       "what this machine and site have",
+       {"", 0, 0},
+       {},
+       "LibTorch, MPI, HDF5, Slurm, cores, memory and file locks, with a remedy for what is missing. Exit 2 when\n"
+       "something is missing without which training cannot start.",
+       {"broadsheet doctor --json"}},
+      {"schema",
+       "the JSON schema of a file, for editors",
+       {"KIND", 1, 1},
+       {},
+       "KIND is run or corpus. Prints a JSON schema (draft 7).",
+       {"broadsheet schema run > run.schema.json"}},
+  };
+}
+
+std::string indented(const std::string& text, const std::string& indent) {
+  std::string result;
+  for (const std::string& line : split(text, '\n')) result += (line.empty() ? "" : indent + line) + "\n";
+  return result;
+}
+
+std::string usage(const VerbSpec& verb) {
+  std::string line = "broadsheet " + verb.name;
+  const PositionalSpec& positional = verb.positional;
+  if (!positional.name.empty()) line += " " + positional.name + (positional.most == 0 ? "..." : "");
+  return line + " [options]";
+}
+
+std::string option_head(const OptionSpec& option) {
+  return "--" + option.name + (option.value.empty() ? "" : " " + option.value);
+}
+
+struct ExitCodeLine {
+  const char* code;
+  const char* meaning;
+};
+const ExitCodeLine kExitCodes[] = {
+    {"0", "done"},
+    {"1", "the run failed; a retry may help"},
+    {"2", "you must change something: usage, configuration, data, model files"},
+    {"70", "a bug of ours"},
+    {"75", "stopped early with a good checkpoint: run the same command again"},
+    {"124", "the watchdog ended a hang"},
+    {"128+n", "ended by signal n"},
+};
+
+}  // namespace
+
+const std::vector<VerbSpec>& verbs() {
+  static const std::vector<VerbSpec> table = make_verbs();
+  return table;
+}
+
+const VerbSpec* find_verb(std::string_view name) {
+  const auto found =
+      std::find_if(verbs().begin(), verbs().end(), [&](const VerbSpec& verb) { return verb.name == name; });
+  return found == verbs().end() ? nullptr : &*found;
+}
+
+std::vector<OptionSpec> all_options(const VerbSpec& verb) {
+  std::vector<OptionSpec> options = verb.options;
+  if (verb.takes_set)
+    options.push_back({"set", "KEY=VALUE", "Edit the file's tree before it is read; repeatable.", true});
+  if (verb.takes_dry_run)
+    options.push_back({"dry-run", "", "Print the plan and what would be written; touch nothing.", false});
+  options.push_back({"json", "", "Print exactly one JSON value on stdout.", false});
+  options.push_back({"help", "", "Print this page.", false});
+  return options;
+}
+
+std::string main_help() {
+  std::string text =
+      "Broadsheet fine-tunes language models on a media company's own text.\n"
+      "\n"
+      "usage: broadsheet VERB [arguments] [options]\n\n";
+  std::string absent;
+  for (const VerbSpec& verb : verbs()) {
+    if (verb.built) {
+      text += "  " + verb.name + std::string(10 - verb.name.size(), ' ') + verb.summary + "\n";
+    } else {
+      absent += (absent.empty() ? "" : ", ") + verb.name;
+    }
+  }
+  text += "\n  broadsheet VERB --help    the verb's page\n  broadsheet --version\n\nNot in this version: " + absent +
+          ".\n\nExit codes:\n";
+  for (const ExitCodeLine& line : kExitCodes) {
+    text += "  " + std::string(line.code) + std::string(7 - std::string(line.code).size(), ' ') + line.meaning + "\n";
+  }
+  return text;
+}
+
+std::string verb_help(const VerbSpec& verb) {
+  if (!verb.built) return "broadsheet " + verb.name + ": " + verb.summary + "\n\nNot in this version.\n";
+  std::string text = "broadsheet " + verb.name + ": " + verb.summary + "\n\nusage: " + usage(verb) + "\n\n" +
+                     verb.text + "\n\noptions:\n";
+  for (const OptionSpec& option : all_options(verb)) {
+    text += "  " + option_head(option) + "\n" + indented(option.help, "      ");
+  }
+  text += "\nexamples:\n";
+  for (const std::string& example : verb.examples) text += "  " + example + "\n";
+  return text;
+}
+
+std::string cli_reference() {
+  std::string text =
+      "# The command line\n"
+      "\n"
+      "Made from the program's own tables (`launcher/verbs.cpp`); a test keeps this page equal to them.\n"
+      "\n"
+      "Results go to stdout, logs to stderr. Option names are exact. With `--json` stdout holds exactly one JSON "
+      "value; on\n"
+      "failure it is `{\"error\": {\"code\", \"message\", \"file\", \"line\", \"column\", \"key\"}}`. Paths in a file "
+      "are\n"
+      "relative to the file, paths in arguments and `--set` to the working directory.\n"
+      "\n"
+      "## Exit codes\n"
+      "\n"
+      "| code | meaning |\n|---|---|\n";
+  for (const ExitCodeLine& line : kExitCodes) text += cat("| ", line.code, " | ", line.meaning, " |\n");
+  for (const VerbSpec& verb : verbs()) {
+    if (verb.built) text += "\n## " + verb.name + "\n\n```\n" + verb_help(verb) + "```\n";
+  }
+  text += "\n## Not in this version\n\n";
+  for (const VerbSpec& verb : verbs()) {
+    if (!verb.built) text += "- `" + verb.name + "`: " + verb.summary + "\n";
+  }
+  return text;
+}
+
+}  // namespace broadsheet

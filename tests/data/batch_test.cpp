@@ -1,0 +1,274 @@
+#include "data/batch.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "core/errors.h"
+
+namespace broadsheet {
+namespace {
+
+constexpr SpecialTokens kSpecials{.pad = 0, .unk = 1, .cls = 2, .sep = 3, .mask = 4};
+constexpr int32_t kVocabulary = 1000;
+
+// A corpus in memory: two text fields.
+class FakeCorpus : public ShardSet {
+ public:
+  std::vector<std::vector<int32_t>> texts, pairs;
+
+  const std::string& folder() const override { return name_; }
+  const std::string& name() const override { return name_; }
+  const std::string& fingerprint() const override { return name_; }
+  const std::string& tokenizer_fingerprint() const override { return name_; }
+  const std::vector<FieldInfo>& fields() const override { return fields_; }
+  int64_t size(Split) const override { return static_cast<int64_t>(texts.size()); }
+  int64_t total_tokens(Split, const std::string&) const override { return 0; }
+  std::span<const int32_t> tokens(Split, const std::string& field, int64_t document) const override {
+    return (field == "pair" ? pairs : texts)[static_cast<size_t>(document)];
+  }
+  int32_t label(Split, const std::string&, int64_t) const override { return 0; }
+  double number(Split, const std::string&, int64_t) const override { return 0; }
+  std::string string(Split, const std::string&, int64_t) const override { return ""; }
+
+ private:
+  std::string name_ = "fake";
+  std::vector<FieldInfo> fields_;
+};
+
+class LetterTokenizer : public Tokenizer {
+ public:
+  std::vector<int32_t> encode(std::string_view text) const override {
+    std::vector<int32_t> ids;
+    for (const char c : text) ids.push_back(100 + c);
+    return ids;
+  }
+  std::string decode(const std::vector<int32_t>&) const override { return ""; }
+  int32_t vocab_size() const override { return kVocabulary; }
+  const std::string& token(int32_t) const override { return name_; }
+  SpecialTokens special_tokens() const override { return kSpecials; }
+  bool continues_word(int32_t) const override { return false; }
+  const std::string& fingerprint() const override { return name_; }
+
+ private:
+  std::string name_ = "letters";
+};
+
+PackSpec spec_of(int64_t max_length, const std::string& pair = "") {
+  return {.split = Split::kTrain, .text = "text", .text_pair = pair, .max_length = max_length, .specials = kSpecials};
+}
+
+std::vector<int32_t> counting(int32_t first, size_t count) {
+  std::vector<int32_t> ids(count);
+  std::iota(ids.begin(), ids.end(), first);
+  return ids;
+}
+
+TEST(Pack, LaysSequencesEndToEndWithoutPadding) {
+  FakeCorpus corpus;
+  corpus.texts = {{10, 11, 12}, {20}, {}};
+  const Batch batch = pack(corpus, spec_of(16), {1, 0, 2});
+  EXPECT_EQ(batch.tokens, (std::vector<int64_t>{2, 20, 3, 2, 10, 11, 12, 3, 2, 3}));
+  EXPECT_EQ(batch.positions, (std::vector<int64_t>{0, 1, 2, 0, 1, 2, 3, 4, 0, 1}));
+  EXPECT_EQ(batch.token_types, std::vector<int64_t>(10, 0));
+  EXPECT_EQ(batch.boundaries, (std::vector<int64_t>{0, 3, 8, 10}));
+  EXPECT_EQ(batch.examples, (std::vector<int64_t>{1, 0, 2}));
+}
+
+TEST(Pack, APairIsClsTextSepPairSep) {
+  FakeCorpus corpus;
+  corpus.texts = {{10, 11}};
+  corpus.pairs = {{20}};
+  const Batch batch = pack(corpus, spec_of(16, "pair"), {0});
+  EXPECT_EQ(batch.tokens, (std::vector<int64_t>{2, 10, 11, 3, 20, 3}));
+  EXPECT_EQ(batch.token_types, (std::vector<int64_t>{0, 0, 0, 0, 1, 1}));
+  EXPECT_EQ(batch.positions, (std::vector<int64_t>{0, 1, 2, 3, 4, 5}));
+}
+
+TEST(Pack, AnEmptyBatchHasOneBoundary) {
+  const Batch batch = pack(FakeCorpus(), spec_of(16), {});
+  EXPECT_EQ(batch.boundaries, std::vector<int64_t>{0});
+  EXPECT_EQ(batch.sequences(), 0);
+}
+
+TEST(Pack, LongTextsKeepTheirBeginning) {
+  FakeCorpus corpus;
+  corpus.texts = {counting(10, 100)};
+  const Batch batch = pack(corpus, spec_of(8), {0});
+  EXPECT_EQ(batch.tokens, (std::vector<int64_t>{2, 10, 11, 12, 13, 14, 15, 3}));
+}
+
+TEST(Pack, PairsAreTruncatedLongestFirst) {
+  for (const auto& [first, second] :
+       {std::pair<size_t, size_t>{50, 3}, {3, 50}, {40, 40}, {39, 40}, {7, 6}, {6, 7}, {0, 30}, {200, 200}}) {
+    FakeCorpus corpus;
+    corpus.texts = {counting(100, first)};
+    corpus.pairs = {counting(500, second)};
+    std::vector<int32_t> a = corpus.texts[0], b = corpus.pairs[0];
+    truncate_longest_first(a, b, 13);
+    std::vector<int64_t> wanted = {2};
+    wanted.insert(wanted.end(), a.begin(), a.end());
+    wanted.push_back(3);
+    wanted.insert(wanted.end(), b.begin(), b.end());
+    wanted.push_back(3);
+    const Batch batch = pack(corpus, spec_of(16, "pair"), {0});
+    EXPECT_EQ(batch.tokens, wanted) << first << " " << second;
+    EXPECT_EQ(packed_length(corpus, spec_of(16, "pair"), 0), batch.total());
+  }
+}
+
+TEST(Pack, PackedLengthIsTheLengthOfWhatIsPacked) {
+  FakeCorpus corpus;
+  for (size_t size = 0; size < 40; ++size) corpus.texts.push_back(counting(10, size));
+  for (int64_t document = 0; document < 40; ++document)
+    for (const int64_t max_length : {3, 8, 128})
+      EXPECT_EQ(packed_length(corpus, spec_of(max_length), document),
+                pack(corpus, spec_of(max_length), {document}).total());
+}
+
+TEST(Pack, TextsGiveTheSameAsACorpusOfThem) {
+  const LetterTokenizer tokenizer;
+  FakeCorpus corpus;
+  corpus.texts = {tokenizer.encode("abc"), tokenizer.encode("a longer text than eight")};
+  const Batch from_texts = pack_texts(tokenizer, spec_of(8), {"abc", "a longer text than eight"}, {});
+  const Batch from_corpus = pack(corpus, spec_of(8), {0, 1});
+  EXPECT_EQ(from_texts.tokens, from_corpus.tokens);
+  EXPECT_EQ(from_texts.boundaries, from_corpus.boundaries);
+  EXPECT_EQ(from_texts.examples, from_corpus.examples);
+}
+
+TEST(Pack, RefusesLengthsThatLeaveNoRoomAndTokenizersWithoutSpecials) {
+  FakeCorpus corpus;
+  corpus.texts = {{10}};
+  EXPECT_THROW(pack(corpus, spec_of(2), {0}), UserError);
+  PackSpec spec = spec_of(8);
+  spec.specials.cls = -1;
+  EXPECT_THROW(pack(corpus, spec, {0}), UserError);
+}
+
+MaskingSpec masking(uint64_t step = 0, uint64_t seed = 1) {
+  return {.probability = 0.15, .seed = seed, .step = step, .vocab_size = kVocabulary, .specials = kSpecials};
+}
+
+FakeCorpus random_corpus(int documents) {
+  FakeCorpus corpus;
+  for (int i = 0; i < documents; ++i)
+    corpus.texts.push_back(counting(5 + i % 7, static_cast<size_t>(20 + i * 37 % 100)));
+  return corpus;
+}
+
+TEST(Masking, IsTheSameWhateverElseIsInTheBatch) {
+  const FakeCorpus corpus = random_corpus(20);
+  std::vector<int64_t> all(20);
+  std::iota(all.begin(), all.end(), 0);
+  Batch whole = pack(corpus, spec_of(64), all);
+  mask_tokens(whole, masking(7));
+  std::vector<int64_t> tokens, labels, rows;
+  for (const std::vector<int64_t>& part :
+       {std::vector<int64_t>{0, 1, 2}, {3}, {4, 5, 6, 7, 8, 9, 10}, {11, 12, 13, 14, 15, 16, 17, 18, 19}}) {
+    Batch batch = pack(corpus, spec_of(64), part);
+    mask_tokens(batch, masking(7));
+    for (const int64_t row : batch.loss_rows) rows.push_back(row + static_cast<int64_t>(tokens.size()));
+    tokens.insert(tokens.end(), batch.tokens.begin(), batch.tokens.end());
+    labels.insert(labels.end(), batch.labels.begin(), batch.labels.end());
+  }
+  EXPECT_EQ(whole.tokens, tokens);
+  EXPECT_EQ(whole.labels, labels);
+  EXPECT_EQ(whole.loss_rows, rows);
+}
+
+TEST(Masking, DependsOnSeedStepAndExample) {
+  FakeCorpus corpus;
+  corpus.texts = {counting(10, 60), counting(10, 60)};
+  const auto rows = [&](const MaskingSpec& spec, int64_t document) {
+    Batch batch = pack(corpus, spec_of(64), {document});
+    mask_tokens(batch, spec);
+    return batch.loss_rows;
+  };
+  EXPECT_EQ(rows(masking(), 0), rows(masking(), 0));
+  EXPECT_NE(rows(masking(), 0), rows(masking(1), 0));
+  EXPECT_NE(rows(masking(), 0), rows(masking(0, 2), 0));
+  EXPECT_NE(rows(masking(), 0), rows(masking(), 1));
+}
+
+TEST(Masking, LabelsAreTheOriginalIdsAndOtherRowsAreUntouched) {
+  const FakeCorpus corpus = random_corpus(50);
+  std::vector<int64_t> all(50);
+  std::iota(all.begin(), all.end(), 0);
+  const Batch before = pack(corpus, spec_of(64), all);
+  Batch after = before;
+  mask_tokens(after, masking());
+  ASSERT_EQ(after.labels.size(), after.loss_rows.size());
+  size_t next = 0;
+  for (int64_t row = 0; row < before.total(); ++row) {
+    const size_t i = static_cast<size_t>(row);
+    if (next < after.loss_rows.size() && after.loss_rows[next] == row) {
+      EXPECT_EQ(after.labels[next], before.tokens[i]);
+      ++next;
+    } else {
+      EXPECT_EQ(after.tokens[i], before.tokens[i]);
+    }
+  }
+  EXPECT_EQ(next, after.loss_rows.size());
+}
+
+TEST(Masking, SpecialTokensAreNeverChosen) {
+  FakeCorpus corpus;
+  for (int i = 0; i < 500; ++i) corpus.texts.push_back({0, 1, 2, 3, 4, 50});
+  std::vector<int64_t> all(500);
+  std::iota(all.begin(), all.end(), 0);
+  Batch batch = pack(corpus, spec_of(64), all);
+  MaskingSpec spec = masking();
+  spec.probability = 1.0;
+  mask_tokens(batch, spec);
+  EXPECT_EQ(batch.labels, std::vector<int64_t>(500, 50));
+}
+
+TEST(Masking, ChoosesFifteenPercentAndTreatsThem80To10To10) {
+  FakeCorpus corpus;
+  const int64_t documents = 2000, length = 100;
+  for (int64_t i = 0; i < documents; ++i) corpus.texts.push_back(std::vector<int32_t>(length, 77));
+  std::vector<int64_t> all(static_cast<size_t>(documents));
+  std::iota(all.begin(), all.end(), 0);
+  Batch batch = pack(corpus, spec_of(128), all);
+  mask_tokens(batch, masking());
+  const double n = static_cast<double>(documents * length), chosen = static_cast<double>(batch.labels.size());
+  const auto within = [](double found, double share, double of) {  // five standard deviations
+    return std::abs(found - share * of) < 5 * std::sqrt(of * share * (1 - share));
+  };
+  EXPECT_TRUE(within(chosen, 0.15, n)) << chosen / n;
+  double masked = 0, kept = 0, random = 0, random_sum = 0;
+  for (const int64_t row : batch.loss_rows) {
+    const int64_t token = batch.tokens[static_cast<size_t>(row)];
+    if (token == kSpecials.mask)
+      ++masked;
+    else if (token == 77)
+      ++kept;
+    else {
+      ++random;
+      random_sum += static_cast<double>(token);
+      ASSERT_GE(token, 0);
+      ASSERT_LT(token, kVocabulary);
+    }
+  }
+  EXPECT_TRUE(within(masked, 0.8 + 0.1 / kVocabulary, chosen)) << masked / chosen;
+  EXPECT_TRUE(within(kept, 0.1 + 0.1 / kVocabulary, chosen)) << kept / chosen;
+  EXPECT_TRUE(within(random, 0.1 * (1 - 2.0 / kVocabulary), chosen)) << random / chosen;
+  EXPECT_NEAR(random_sum / random, kVocabulary / 2.0, 5 * kVocabulary / std::sqrt(12 * random));
+}
+
+TEST(Masking, ASequenceInWhichNothingIsChosenIsFine) {
+  FakeCorpus corpus;
+  corpus.texts = {{50}, {}};
+  Batch batch = pack(corpus, spec_of(8), {0, 1});
+  MaskingSpec spec = masking();
+  spec.probability = 0;
+  mask_tokens(batch, spec);
+  EXPECT_TRUE(batch.labels.empty());
+  EXPECT_TRUE(batch.loss_rows.empty());
+}
+
+}  // namespace
+}  // namespace broadsheet

@@ -1,0 +1,145 @@
+#include "data/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+namespace broadsheet {
+namespace {
+
+BatchPlan plan_of(int64_t examples, int64_t batch, uint64_t seed = 1, const std::string& corpus = "corpus") {
+  return make_plan(examples, batch, seed, corpus);
+}
+
+std::vector<int64_t> epoch_order(const BatchPlan& plan, int64_t epoch) {
+  std::vector<int64_t> order;
+  for (int64_t i = 0; i < plan.examples; ++i) order.push_back(example_at(plan, epoch, i));
+  return order;
+}
+
+bool is_permutation_of_all(std::vector<int64_t> order, int64_t examples) {
+  std::sort(order.begin(), order.end());
+  if (static_cast<int64_t>(order.size()) != examples) return false;
+  for (int64_t i = 0; i < examples; ++i)
+    if (order[static_cast<size_t>(i)] != i) return false;
+  return true;
+}
+
+TEST(Plan, EveryExampleAppearsOncePerEpochForEverySizeUpTo2000) {
+  for (int64_t examples = 1; examples <= 2000; ++examples)
+    ASSERT_TRUE(is_permutation_of_all(epoch_order(plan_of(examples, 32), examples % 5), examples)) << examples;
+}
+
+TEST(Plan, ABillionExamplesStayInRangeAndDoNotCollideWhereWeLook) {
+  const BatchPlan plan = plan_of(1'000'000'000, 64);
+  std::set<int64_t> seen;
+  for (int64_t i = 0; i < 100'000; ++i) {
+    const int64_t example = example_at(plan, 0, i * 9973 % plan.examples);
+    ASSERT_GE(example, 0);
+    ASSERT_LT(example, plan.examples);
+    ASSERT_TRUE(seen.insert(example).second);
+  }
+}
+
+TEST(Plan, TheLastBatchOfAnEpochIsShort) {
+  const BatchPlan plan = plan_of(33, 32);
+  EXPECT_EQ(plan.steps_per_epoch(), 2);
+  EXPECT_EQ(plan.batch_size_of(0), 32);
+  EXPECT_EQ(plan.batch_size_of(1), 1);
+  EXPECT_EQ(plan.batch_size_of(2), 32);
+  EXPECT_EQ(plan.epoch_of(1), 0);
+  EXPECT_EQ(plan.epoch_of(2), 1);
+  std::vector<int64_t> epoch = sample_ids(plan, 0);
+  const std::vector<int64_t> rest = sample_ids(plan, 1);
+  EXPECT_EQ(rest.size(), 1u);
+  epoch.insert(epoch.end(), rest.begin(), rest.end());
+  EXPECT_TRUE(is_permutation_of_all(epoch, 33));
+}
+
+TEST(Plan, AllNumbersOfRanksGiveTheSameGlobalOrder) {
+  for (const auto& [examples, batch] : {std::pair<int64_t, int64_t>{33, 32}, {100, 7}, {5, 8}, {1, 1}, {64, 32}}) {
+    const BatchPlan plan = plan_of(examples, batch);
+    for (int64_t step = 0; step < 2 * plan.steps_per_epoch() + 1; ++step) {
+      const std::vector<int64_t> whole = sample_ids(plan, step);
+      for (const int64_t world_size : {1, 2, 3, 4, 7}) {
+        std::vector<int64_t> joined;
+        for (int64_t rank = 0; rank < world_size; ++rank) {
+          const std::vector<int64_t> part = sample_ids(plan, step, {rank, world_size});
+          joined.insert(joined.end(), part.begin(), part.end());
+        }
+        ASSERT_EQ(joined, whole) << examples << " " << batch << " " << step << " " << world_size;
+      }
+    }
+  }
+}
+
+TEST(Plan, ARankMayBeLeftWithoutExamples) {
+  const BatchPlan plan = plan_of(33, 32);
+  EXPECT_TRUE(sample_ids(plan, 1, {0, 4}).empty());
+  EXPECT_EQ(sample_ids(plan, 1, {3, 4}).size(), 1u);
+}
+
+TEST(Plan, TheOrderDependsOnEpochSeedAndCorpus) {
+  const std::vector<int64_t> order = epoch_order(plan_of(500, 10), 0);
+  EXPECT_EQ(order, epoch_order(plan_of(500, 25), 0)) << "the batch size only cuts the order";
+  EXPECT_NE(order, epoch_order(plan_of(500, 10), 1));
+  EXPECT_NE(order, epoch_order(plan_of(500, 10, 2), 0));
+  EXPECT_NE(order, epoch_order(plan_of(500, 10, 1, "another"), 0));
+}
+
+TEST(Plan, TheOrderIsNotVisiblyPoor) {
+  // 1000 positions over 10 deciles of examples, many epochs: chi-square of (position decile, example decile), 81
+  // degrees of freedom; 200 would be 7 standard deviations above the mean.
+  const BatchPlan plan = plan_of(1000, 10);
+  std::vector<double> counts(100, 0);
+  const int epochs = 50;
+  for (int64_t epoch = 0; epoch < epochs; ++epoch)
+    for (int64_t i = 0; i < 1000; ++i) ++counts[static_cast<size_t>(i / 100 * 10 + example_at(plan, epoch, i) / 100)];
+  double chi = 0;
+  const double expected = epochs * 1000 / 100.0;
+  for (const double count : counts) chi += (count - expected) * (count - expected) / expected;
+  EXPECT_LT(chi, 200);
+  double neighbours = 0;  // how often consecutive positions hold consecutive examples: 2/N each by chance
+  for (int64_t epoch = 0; epoch < epochs; ++epoch)
+    for (int64_t i = 1; i < 1000; ++i)
+      neighbours += std::abs(example_at(plan, epoch, i) - example_at(plan, epoch, i - 1)) == 1;
+  EXPECT_LT(neighbours, 2 * epochs * 2);
+}
+
+TEST(Plan, SmallPermutationsTakeManyForms) {
+  std::set<std::vector<int64_t>> orders;
+  const BatchPlan plan = plan_of(4, 2);
+  for (int64_t epoch = 0; epoch < 500; ++epoch) orders.insert(epoch_order(plan, epoch));
+  EXPECT_GE(orders.size(), 12u) << "of 24";
+}
+
+TEST(Plan, EvaluationSeesEveryExampleOnceInOrder) {
+  for (const int64_t examples : {0, 1, 2, 3, 10, 101})
+    for (const int64_t world_size : {1, 2, 3, 4}) {
+      std::vector<int64_t> joined;
+      for (int64_t rank = 0; rank < world_size; ++rank)
+        for (const int64_t id : evaluation_ids(examples, {rank, world_size})) joined.push_back(id);
+      std::vector<int64_t> all(static_cast<size_t>(examples));
+      std::iota(all.begin(), all.end(), 0);
+      ASSERT_EQ(joined, all);
+    }
+}
+
+using Cuts = std::vector<std::vector<int64_t>>;
+
+TEST(MicroBatches, AreCutBySizeInOrder) {
+  EXPECT_EQ(cut_micro_batches({5, 6, 7, 8, 9}, {1, 1, 1, 1, 1}, 2, 0), (Cuts{{5, 6}, {7, 8}, {9}}));
+  EXPECT_EQ(cut_micro_batches({5}, {1000}, 2, 0), (Cuts{{5}}));
+  EXPECT_TRUE(cut_micro_batches({}, {}, 2, 10).empty());
+}
+
+TEST(MicroBatches, FillATokenBudgetButNeverStarve) {
+  EXPECT_EQ(cut_micro_batches({1, 2, 3, 4, 5}, {4, 6, 1, 50, 2}, 0, 10), (Cuts{{1, 2}, {3}, {4}, {5}}));
+  EXPECT_EQ(cut_micro_batches({1, 2}, {5, 5}, 0, 0), (Cuts{{1}, {2}}));
+}
+
+}  // namespace
+}  // namespace broadsheet

@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""What Broadsheet wrote, loaded in transformers.
+
+    load_exported.py check MODEL_DIR INPUT.jsonl PREDICTIONS.jsonl [--text FIELD] [--max-length N]
+        MODEL_DIR (a run's model/ or an export) loads without a missing or unexpected tensor, and gives the
+        probabilities or scores that `broadsheet predict --input INPUT.jsonl` wrote, within 1e-5.
+    load_exported.py end_to_end BROADSHEET TOKENIZE_LINES
+        Makes a tiny random BERT and a small corpus, prepares, trains five steps on two ranks for each task, predicts,
+        exports, and checks all of it; token ids too.
+"""
+
+import json
+import os
+import pathlib
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from transformers import (
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertConfig,
+    BertForPreTraining,
+)
+
+TOLERANCE = 1e-5
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+def load(model_class, folder):
+    model, info = model_class.from_pretrained(str(folder), output_loading_info=True)
+    for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        assert not info[what], f"{folder}: {what}: {info[what]}"
+    return model.eval()
+
+
+def read_jsonl(path):
+    return [json.loads(line) for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines()]
+
+
+def check_predictions(folder, inputs, predictions, text_field="text", max_length=128):
+    """Compares `broadsheet predict` with AutoModelForSequenceClassification; returns the largest difference."""
+    model = load(AutoModelForSequenceClassification, folder)
+    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    assert len(inputs) == len(predictions), (len(inputs), len(predictions))
+    largest = 0.0
+    for i, (document, prediction) in enumerate(zip(inputs, predictions)):
+        assert prediction.get("id", prediction.get("line")) == document.get("id", i + 1), (document, prediction)
+        encoded = tokenizer(document[text_field], truncation=True, max_length=max_length, return_tensors="pt")
+        with torch.no_grad():
+            logits = model(**encoded).logits[0].double()
+        if "score" in prediction:
+            difference = abs(float(logits[0]) - prediction["score"])
+        else:
+            wanted = torch.softmax(logits, -1)
+            names = [model.config.id2label[k] for k in range(len(wanted))]
+            assert set(names) == set(prediction["probabilities"]), (names, prediction)
+            difference = max(abs(float(p) - prediction["probabilities"][name]) for name, p in zip(names, wanted))
+            ordered = sorted(wanted.tolist())
+            if ordered[-1] - ordered[-2] > 2 * TOLERANCE:
+                assert prediction["label"] == names[int(wanted.argmax())], (document, prediction)
+        assert difference <= TOLERANCE, f"{document}: {prediction}: differs by {difference}"
+        largest = max(largest, difference)
+    return largest
+
+
+def check_ids(tokenize_lines, folder, texts):
+    blob = b"".join(struct.pack("<I", len(t.encode())) + t.encode() for t in texts)
+    done = subprocess.run([tokenize_lines, str(folder), "encode"], input=blob, stdout=subprocess.PIPE, check=True)
+    ours = [[int(i) for i in line.split()] for line in done.stdout.decode().split("\n")[:-1]]
+    theirs = AutoTokenizer.from_pretrained(str(folder))(texts, add_special_tokens=False)["input_ids"]
+    assert ours == theirs
+
+
+WORDS = {"negative": "tax crisis fails war deficit loss scandal".split(),
+         "neutral": "committee meets tuesday report city figures hall".split(),
+         "positive": "museum opens children win peace growth festival".split()}
+
+
+def make_documents(count):
+    rng = random.Random(7)
+    documents = []
+    for i in range(count):
+        label = rng.choice(sorted(WORDS))
+        words = [rng.choice(WORDS[label] if rng.random() < 0.6 else ["the", "of", "Été", "新闻", "on"])
+                 for _ in range(rng.randint(3, 40))]
+        score = {"negative": -1, "neutral": 0, "positive": 1}[label] + round(rng.gauss(0, 0.2), 3)
+        documents.append({"id": f"d{i}", "text": " ".join(words) + f" {i}.", "mood": label, "rating": score})
+    return documents
+
+
+def make_model(folder, texts):
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=300, special_tokens=SPECIAL))
+    folder.mkdir()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps(
+        {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 64, "pad_token": "[PAD]",
+         "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}))
+    torch.manual_seed(3)
+    config = BertConfig(vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=2,
+                        num_attention_heads=4, intermediate_size=64, max_position_embeddings=64, initializer_range=0.1)
+    BertForPreTraining(config).save_pretrained(folder)
+
+
+CORPUS = """
+schema: 1
+kind: corpus
+name: moods
+output: moods-corpus
+tokenizer: tiny
+sources: [{files: moods.jsonl, format: jsonl, licence: none, origin: made by a test}]
+fields:
+  id: {from: id, kind: id}
+  text: {from: text, kind: text}
+  mood: {from: mood, kind: label}
+  rating: {from: rating, kind: score}
+split: {by: hash, validation: 0.15, test: 0.15, seed: 1}
+"""
+TASKS = {"classification": "{kind: classification, text: text, label: mood}",
+         "regression": "{kind: regression, text: text, score: rating}",
+         "masked_lm": "{kind: masked_lm, text: text}"}
+
+
+def run_yaml(task):
+    return f"""
+schema: 1
+kind: run
+name: {task}
+model: {{from: tiny}}
+task: {TASKS[task]}
+data: {{corpus: moods-corpus, max_length: 48}}
+train: {{max_steps: 5, global_batch_size: 16, micro_batch_size: 4, learning_rate: 5e-3}}
+validation: {{every_steps: 5, metric: {"mse" if task == "regression" else "loss"}}}
+launch: {{ranks: 2}}
+"""
+
+
+def end_to_end(broadsheet, tokenize_lines):
+    environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+                   "OMPI_MCA_rmaps_base_oversubscribe": "1"}
+    documents = make_documents(200)
+    texts = [d["text"] for d in documents]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        call = lambda *arguments: subprocess.run([broadsheet, *arguments], cwd=folder, env=environment, check=True)
+        make_model(folder / "tiny", texts)
+        (folder / "moods.jsonl").write_text("".join(json.dumps(d, ensure_ascii=False) + "\n" for d in documents),
+                                            encoding="utf-8")
+        (folder / "corpus.yaml").write_text(CORPUS)
+        call("prepare", "corpus.yaml")
+        for task in TASKS:
+            (folder / f"{task}.yaml").write_text(run_yaml(task))
+            call("train", f"{task}.yaml")
+            call("export", f"runs/{task}", "--out", f"exported-{task}")
+            for written in (folder / "runs" / task / "model", folder / f"exported-{task}"):
+                check_ids(tokenize_lines, written, texts)
+                if task == "masked_lm":
+                    check_masked_lm(folder / "tiny", written)
+                    continue
+                output = folder / f"{task}.jsonl"
+                call("predict", str(written), "--input", "moods.jsonl", "--output", str(output), "--threads", "1")
+                largest = check_predictions(written, documents, read_jsonl(output), max_length=48)
+                print(f"{task}: {len(documents)} predictions of {written.name}, largest difference {largest:.1e}")
+                output.unlink()
+
+
+def check_masked_lm(before, after):
+    """Loads whole, still ties its decoder to the embeddings, and has been trained."""
+    start, end = load_any(AutoModelForMaskedLM, before), load(AutoModelForMaskedLM, after)
+    assert end.cls.predictions.decoder.weight.data_ptr() == end.bert.embeddings.word_embeddings.weight.data_ptr()
+    moved = max(float((a - b).detach().abs().max()) for a, b in zip(start.parameters(), end.parameters()))
+    assert 0 < moved < 0.1, moved
+    print(f"masked_lm: {after.name} loads; five steps moved a weight by at most {moved:.1e}")
+
+
+def load_any(model_class, folder):
+    return model_class.from_pretrained(str(folder)).eval()
+
+
+def main(arguments):
+    if arguments[:1] == ["end_to_end"] and len(arguments) == 3:
+        end_to_end(os.path.abspath(arguments[1]), os.path.abspath(arguments[2]))
+        return
+    if arguments[:1] == ["check"] and len(arguments) >= 4:
+        options = dict(zip(arguments[4::2], arguments[5::2]))
+        largest = check_predictions(arguments[1], read_jsonl(arguments[2]), read_jsonl(arguments[3]),
+                                    options.get("--text", "text"), int(options.get("--max-length", 128)))
+        print(f"largest difference {largest:.1e}")
+        return
+    sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,5 @@
+add_executable(tokenize_lines ${CMAKE_CURRENT_LIST_DIR}/tokenize_lines.cpp)
+target_link_libraries(tokenize_lines PRIVATE data)
+foreach(part corpora random code_points pairs decode)
+  broadsheet_peer_test(tokenizer.${part} tokenizer_parity.py $<TARGET_FILE:tokenize_lines> ${part})
+endforeach()

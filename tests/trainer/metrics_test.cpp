@@ -1,0 +1,97 @@
+// Metrics against scikit-learn and scipy: tests/golden/make_metrics_golden.py.
+#include "trainer/tasks/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/errors.h"
+#include "core/text.h"
+#include "tests/trainer/bert_fixture.h"
+
+namespace broadsheet {
+namespace {
+
+nlohmann::json golden() {
+  return testing::read_json(cat(BROADSHEET_SOURCE_DIR, "/tests/golden/metrics.json"));
+}
+
+at::Tensor matrix(const nlohmann::json& rows) {
+  std::vector<at::Tensor> tensors;
+  for (const auto& row : rows) tensors.push_back(at::tensor(at::ArrayRef<float>(row.get<std::vector<float>>())));
+  return at::stack(tensors);
+}
+
+// Adds the first `cut` examples to one object and the rest to another, and merges their states.
+template <class M, class Add>
+std::map<std::string, double> in_two_parts(M first, M second, int64_t cut, int64_t count, const Add& add) {
+  add(first, 0, cut);
+  add(second, cut, count);
+  first.merge(second.state());
+  return first.compute();
+}
+
+void expect_values(const std::map<std::string, double>& found, const nlohmann::json& wanted, double tolerance) {
+  EXPECT_GE(wanted.size(), 2u);
+  for (const auto& [name, value] : wanted.items()) EXPECT_NEAR(found.at(name), value.get<double>(), tolerance) << name;
+}
+
+TEST(Metrics, ClassificationEqualsScikitLearn) {
+  for (const auto& sample : golden()["classification"]) {
+    const at::Tensor logits = matrix(sample["logits"]);
+    const auto labels = sample["labels"].get<std::vector<int64_t>>();
+    const auto add = [&](ClassificationMetrics& metrics, int64_t begin, int64_t end) {
+      metrics.add(logits.slice(0, begin, end), {labels.begin() + begin, labels.begin() + end});
+    };
+    const auto count = static_cast<int64_t>(labels.size());
+    for (const int64_t cut : {int64_t{0}, count / 3, count}) {
+      const ClassificationMetrics empty(logits.size(1));
+      expect_values(in_two_parts(empty, empty, cut, count, add), sample["values"], 1e-6);
+    }
+  }
+}
+
+TEST(Metrics, RegressionEqualsScikitLearnAndScipy) {
+  for (const auto& sample : golden()["regression"]) {
+    const auto values = sample["predictions"].get<std::vector<float>>(),
+               targets = sample["targets"].get<std::vector<float>>();
+    const at::Tensor predictions = at::tensor(at::ArrayRef<float>(values));
+    const auto add = [&](RegressionMetrics& metrics, int64_t begin, int64_t end) {
+      metrics.add(predictions.slice(0, begin, end), {targets.begin() + begin, targets.begin() + end});
+    };
+    const auto count = static_cast<int64_t>(targets.size());
+    for (const int64_t cut : {int64_t{0}, count / 3, count}) {
+      expect_values(in_two_parts(RegressionMetrics(), RegressionMetrics(), cut, count, add), sample["values"], 1e-6);
+    }
+  }
+}
+
+TEST(Metrics, PerplexityIsTheExponentialOfTheMeanOverMaskedTokens) {
+  MaskedLmMetrics metrics, other;
+  metrics.add(at::tensor(at::ArrayRef<float>({1.0F, 2.0F, 6.0F})), 2);
+  other.add(at::tensor(at::ArrayRef<float>({3.0F})), 5);
+  metrics.merge(other.state());
+  const auto values = metrics.compute();
+  EXPECT_DOUBLE_EQ(values.at("loss"), 3);
+  EXPECT_DOUBLE_EQ(values.at("perplexity"), std::exp(3.0));
+  EXPECT_EQ(values.at("masked_tokens"), 4);
+  EXPECT_EQ(values.at("examples"), 7);
+}
+
+TEST(Metrics, WithoutExamplesNothingIsClaimed) {
+  EXPECT_TRUE(std::isnan(ClassificationMetrics(3).compute().at("macro_f1")));
+  EXPECT_TRUE(std::isnan(RegressionMetrics().compute().at("mse")));
+  EXPECT_TRUE(std::isnan(MaskedLmMetrics().compute().at("perplexity")));
+  EXPECT_EQ(ClassificationMetrics(3).compute().at("examples"), 0);
+}
+
+TEST(Metrics, KnowWhichWayIsBetter) {
+  EXPECT_TRUE(Task::higher_is_better("macro_f1"));
+  EXPECT_TRUE(Task::higher_is_better("pearson"));
+  EXPECT_FALSE(Task::higher_is_better("loss"));
+  EXPECT_FALSE(Task::higher_is_better("mse"));
+  EXPECT_THROW(Task::higher_is_better("macro-f1"), UserError);
+}
+
+}  // namespace
+}  // namespace broadsheet

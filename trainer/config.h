@@ -1,0 +1,101 @@
+// The sections of run.yaml that the trainer owns (schema 1), as plain structs. No torch here. Field tables: config.cpp.
+// Names are those of Hugging Face and PEFT where they have one for the same thing.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace broadsheet {
+
+struct ModelConfig {
+  std::string from;          // a Hugging Face folder, a run or a checkpoint; resolved path
+  std::string architecture;  // from scratch: "bert"
+  nlohmann::json config;     // from scratch: keys of config.json
+  std::string tokenizer;     // from scratch: a folder; otherwise `from`'s
+};
+
+struct FreezeConfig {  // none | all_but_head | {embeddings: true, layers: 4}
+  bool all_but_head = false;
+  bool embeddings = false;
+  int64_t layers = 0;  // the first k encoder layers
+};
+
+struct TaskConfig {
+  std::string kind;  // masked_lm | classification | regression (others: not in this version)
+  std::string text;  // names of the corpus's fields
+  std::string text_pair;
+  std::string label;  // classification: a label field
+  std::string score;  // regression: a score or number field
+  double mlm_probability = 0.15;
+};
+
+struct DataConfig {
+  std::string corpus;        // folder, resolved
+  int64_t max_length = 128;  // tokens per sequence, specials included
+};
+
+struct TrainConfig {
+  double num_train_epochs = 3;
+  int64_t max_steps = 0;           // > 0: ends there instead of after num_train_epochs
+  int64_t global_batch_size = 32;  // examples per optimizer update over all ranks
+  int64_t micro_batch_size = 0;    // examples per rank and pass; 0 is "auto"
+  double learning_rate = 5e-5;
+  std::string optim = "adamw";  // adamw | sgd
+  double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
+  double momentum = 0.0;  // sgd
+  double weight_decay = 0.01;
+  std::string lr_scheduler_type = "linear";  // linear | cosine | constant
+  double warmup_steps = 0;                   // < 1: share of all steps; >= 1: steps
+  double max_grad_norm = 1.0;                // 0: no clipping
+  std::string precision = "float32";         // float32 | bf16 | fp16 | auto
+  std::string reduction = "fast";            // fast | consistent
+  int64_t check_replicas_every = 0;          // steps between comparisons of the ranks' weights; 0: never
+  std::optional<double> dropout;             // overrides the model's own hidden and attention dropout
+};
+
+struct ValidationConfig {
+  int64_t every_steps = 0;  // 0 and every_epochs 0: at the end of every epoch
+  double every_epochs = 0;
+  std::string metric;  // default by task: macro_f1 | mse | loss
+  struct EarlyStopping {
+    int64_t patience = 0;  // 0: off
+    double min_delta = 0;
+  } early_stopping;
+};
+
+struct CheckpointConfig {
+  int64_t every_steps = 0;  // 0: at validations and at the end
+  double every_minutes = 15;
+  int64_t keep_last = 2;
+  int64_t keep_best = 1;
+  int64_t keep_every = 0;  // steps; checkpoints of their multiples stay for ever; 0: none
+};
+
+// How long a rank may go without progress in one phase before the run counts as hanging (core/hang.h).
+struct WatchdogConfig {
+  double min_seconds = 60;    // learned limits are never shorter
+  double max_seconds = 1800;  // nor longer; 0: no watchdog
+};
+
+struct LaunchConfig {
+  int64_t ranks = 1;
+  int64_t threads_per_rank = 1;
+  std::string device = "auto";  // auto | cpu | cuda
+};
+
+// micro_batch_size "auto" fills passes up to this many tokens.
+inline constexpr int64_t kAutoTokensPerPass = 4096;
+
+// Derived numbers, shown by `check` and used by the loop: one source for both.
+struct StepCounts {
+  int64_t steps_per_epoch = 0;
+  int64_t total_steps = 0;
+  int64_t warmup_steps = 0;
+  int64_t validation_every = 0;
+};
+StepCounts count_steps(int64_t examples, const TrainConfig& train, const ValidationConfig& validation);
+
+}  // namespace broadsheet

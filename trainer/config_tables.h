@@ -1,0 +1,25 @@
+// The field tables of the trainer's sections: what run.yaml may say in each, and what is checked inside of one.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "trainer/config.h"
+
+namespace broadsheet {
+
+const Section<ModelConfig>& model_section();
+ConfigType<FreezeConfig> freeze_type();  // none | all_but_head | a map
+const Section<TaskConfig>& task_section();
+const Section<DataConfig>& data_section();
+const Section<TrainConfig>& train_section();
+const Section<ValidationConfig>& validation_section();
+const Section<CheckpointConfig>& checkpoint_section();
+const Section<WatchdogConfig>& watchdog_section();
+const Section<LaunchConfig>& launch_section();
+
+// Metrics that a task of this kind measures; the first is its default. Empty: no such task.
+std::vector<std::string> metrics_of(const std::string& task_kind);
+
+}  // namespace broadsheet

@@ -1,0 +1,165 @@
+// The sections that say what is trained on what: model, freeze, task, data.
+#include <algorithm>
+
+#include "core/durable.h"
+#include "core/path.h"
+#include "core/text.h"
+#include "trainer/config_tables.h"
+
+namespace broadsheet {
+namespace {
+
+// "bert-base-cased", "org/name": what a person copies from the hub.
+bool looks_like_hub_name(const std::string& text) {
+  static constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
+  return text.find_first_not_of(kLetters) == std::string::npos && text[0] != '.' && text[0] != '/' &&
+         text.back() != '/' && std::count(text.begin(), text.end(), '/') <= 1;
+}
+
+void check_model(const ModelConfig& model, const std::string& prefix, ConfigReader& reader) {
+  const std::string from = join_key(prefix, "from");
+  const bool both = !model.from.empty() && !model.architecture.empty();
+  if (both) {
+    reader.fault(join_key(prefix, "architecture"), "config.conflict", "found both from and architecture",
+                 "keep from (a model's folder) or architecture and config (from scratch)");
+  }
+  if (model.from.empty() && model.architecture.empty() && !reader.at_fault(from) &&
+      !reader.at_fault(join_key(prefix, "architecture"))) {
+    reader.fault(prefix, "config.required", "found neither from nor architecture",
+                 "write model: {from: models/NAME}, or {architecture: bert, config: {...}, tokenizer: FOLDER}");
+  }
+  if (model.architecture.empty()) {
+    for (const char* name : {"config", "tokenizer"}) {
+      const std::string key = join_key(prefix, name);
+      if (model.from.empty() || reader.given(key) == nullptr) continue;
+      reader.fault(key, "config.conflict", cat("found ", name, " beside from"),
+                   cat("remove it: the model's folder has its own; ", name, " is for a model from scratch"));
+    }
+  } else if (model.tokenizer.empty() && !both) {
+    reader.fault(join_key(prefix, "tokenizer"), "config.required", "missing, wanted a path",
+                 "a model from scratch needs a folder with tokenizer.json or vocab.txt");
+  }
+  if (!model.from.empty() && !exists(model.from)) {
+    const ConfigNode* node = reader.given(from);
+    const std::string written = node == nullptr ? model.from : node->text;
+    const std::string name = file_name(written);
+    const std::string remedy =
+        looks_like_hub_name(written)
+            ? cat("a name on the hub is not downloaded by itself; run `hf download ", written, " --local-dir models/",
+                  name, "` beside the file and write from: models/", name)
+            : "name the folder of a model or of a run";
+    reader.fault(from, "model.not_found", cat("found ", written, ", but there is no folder ", model.from), remedy);
+  }
+}
+
+void check_task(const TaskConfig& task, const std::string& prefix, ConfigReader& reader) {
+  struct Need {
+    const char* kind;
+    const char* key;
+    const std::string TaskConfig::*member;
+  };
+  static constexpr Need kNeeds[] = {{"classification", "label", &TaskConfig::label},
+                                    {"regression", "score", &TaskConfig::score}};
+  for (const Need& need : kNeeds) {
+    const std::string key = join_key(prefix, need.key);
+    if (task.kind == need.kind && (task.*need.member).empty()) {
+      reader.fault(key, "config.required", cat("missing, wanted the name of the corpus's ", need.key, " field"),
+                   cat("kind: ", task.kind, " needs ", need.key, ": FIELD"));
+    }
+    if (!task.kind.empty() && task.kind != need.kind && !(task.*need.member).empty()) {
+      reader.fault(key, "config.conflict", cat(need.key, " belongs to kind: ", need.kind, ", found kind: ", task.kind),
+                   "remove it or change the kind");
+    }
+  }
+  if (task.kind == "masked_lm" && !task.text_pair.empty()) {
+    reader.fault(join_key(prefix, "text_pair"), "config.conflict", "masked_lm reads one text", "remove it");
+  }
+  const std::string probability = join_key(prefix, "mlm_probability");
+  if (!task.kind.empty() && task.kind != "masked_lm" && reader.given(probability) != nullptr &&
+      task.mlm_probability != TaskConfig{}.mlm_probability) {
+    reader.fault(probability, "config.conflict", cat("only kind: masked_lm masks, found kind: ", task.kind),
+                 "remove it");
+  }
+}
+
+const Section<FreezeConfig>& freeze_section() {
+  static const auto section =
+      Section<FreezeConfig>()
+          .key("embeddings", &FreezeConfig::embeddings, boolean(), "The embeddings are not trained.")
+          .key("layers", &FreezeConfig::layers, integer(0, 10000), "The first so many encoder layers are not trained.");
+  return section;
+}
+
+}  // namespace
+
+const Section<ModelConfig>& model_section() {
+  static const auto section =
+      Section<ModelConfig>()
+          .key("from", &ModelConfig::from, path(),
+               "Folder of a model in Hugging Face's layout, of a run or of a checkpoint.")
+          .key("architecture", &ModelConfig::architecture,
+               one_of({{"bert"},
+                       {"gpt2", "roberta", "distilbert", "electra"},
+                       {{"BertModel", "bert"}, {"BertForMaskedLM", "bert"}}}),
+               "From scratch: the kind of model, instead of from.")
+          .key(
+              "config", &ModelConfig::config, raw_map("a map with the keys of a config.json"),
+              "From scratch: what differs from the architecture's defaults, in the keys of Hugging Face's config.json.")
+          .key("tokenizer", &ModelConfig::tokenizer, path(), "From scratch: folder with tokenizer.json or vocab.txt.")
+          .check(check_model);
+  return section;
+}
+
+ConfigType<FreezeConfig> freeze_type() {
+  const Section<FreezeConfig>& section = freeze_section();
+  ConfigType<FreezeConfig> type = nested(section);
+  type.words = "none, all_but_head or a map with the keys embeddings, layers";
+  type.schema = {{"anyOf", {{{"enum", {"none", "all_but_head"}}}, section.schema()}}};
+  type.read = [&section, words = type.words](const ConfigNode& node, const std::string& key, ConfigReader& reader,
+                                             FreezeConfig& value) {
+    if (node.is_map()) return section.read(node, key, reader, value);
+    if (!node.is_scalar() || (node.text != "none" && node.text != "all_but_head")) {
+      return fault_wanted(node, key, reader, words, "write for example {embeddings: true, layers: 4}");
+    }
+    value.all_but_head = node.text == "all_but_head";
+    return true;
+  };
+  type.write = [&section](const FreezeConfig& value) {
+    if (value.all_but_head) return OrderedJson("all_but_head");
+    return value.embeddings || value.layers > 0 ? section.write(value) : OrderedJson("none");
+  };
+  return type;
+}
+
+const Section<TaskConfig>& task_section() {
+  static const Choices kinds = {{"masked_lm", "classification", "regression"},
+                                {"causal_lm", "generation", "tagging", "ctr", "recommendation", "retrieval"},
+                                {{"mlm", "masked_lm"},
+                                 {"masked-lm", "masked_lm"},
+                                 {"fill-mask", "masked_lm"},
+                                 {"text-classification", "classification"},
+                                 {"sequence_classification", "classification"},
+                                 {"sentiment", "classification"}}};
+  static const auto section =
+      Section<TaskConfig>()
+          .key("kind", &TaskConfig::kind, one_of(kinds), "What the model learns.", Need::kRequired)
+          .key("text", &TaskConfig::text, text(), "The corpus's text field to read.", Need::kRequired)
+          .key("text_pair", &TaskConfig::text_pair, text(), "A second text field, read after the first.")
+          .key("label", &TaskConfig::label, text(), "classification: the corpus's label field.")
+          .key("score", &TaskConfig::score, text(), "regression: the corpus's score or number field.")
+          .key("mlm_probability", &TaskConfig::mlm_probability, number({0, 1, true, true}),
+               "masked_lm: the share of tokens that are chosen to be predicted.")
+          .check(check_task);
+  return section;
+}
+
+const Section<DataConfig>& data_section() {
+  static const auto section =
+      Section<DataConfig>()
+          .key("corpus", &DataConfig::corpus, path(), "Folder of the corpus that prepare made.", Need::kRequired)
+          .key("max_length", &DataConfig::max_length, integer(4, 1 << 20),
+               "Tokens per sequence, special tokens included; longer documents are cut.");
+  return section;
+}
+
+}  // namespace broadsheet

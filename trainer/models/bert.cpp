@@ -1,0 +1,118 @@
+#include "trainer/models/bert.h"
+
+#include <algorithm>
+
+#include "core/errors.h"
+#include "core/text.h"
+#include "trainer/models/attention.h"
+#include "trainer/models/dropout.h"
+
+namespace broadsheet {
+
+at::Tensor BertModel::Norm::operator()(const at::Tensor& x) const {
+  return at::layer_norm(x.to(at::kFloat), weight.sizes(), weight, bias, epsilon);
+}
+
+const at::Tensor& BertModel::tensor(const std::string& name) const {
+  const auto found =
+      std::find_if(parameters_.begin(), parameters_.end(), [&](const Parameter& p) { return p.name == name; });
+  BROADSHEET_ASSERT(found != parameters_.end());
+  return found->tensor;
+}
+
+BertModel::Dense BertModel::dense(const std::string& name) const {
+  return {tensor(name + ".weight"), tensor(name + ".bias")};
+}
+
+BertModel::Norm BertModel::norm(const std::string& name) const {
+  return {tensor(name + ".weight"), tensor(name + ".bias"), config_.layer_norm_eps};
+}
+
+void BertModel::connect(const BertHeads& heads) {
+  word_embeddings_ = tensor("bert.embeddings.word_embeddings.weight");
+  position_embeddings_ = tensor("bert.embeddings.position_embeddings.weight");
+  type_embeddings_ = tensor("bert.embeddings.token_type_embeddings.weight");
+  embedding_norm_ = norm("bert.embeddings.LayerNorm");
+  for (int64_t number = 0; number < config_.num_hidden_layers; ++number) {
+    const std::string layer = cat("bert.encoder.layer.", number, ".");
+    layers_.push_back({dense(layer + "attention.self.query"), dense(layer + "attention.self.key"),
+                       dense(layer + "attention.self.value"), dense(layer + "attention.output.dense"),
+                       dense(layer + "intermediate.dense"), dense(layer + "output.dense"),
+                       norm(layer + "attention.output.LayerNorm"), norm(layer + "output.LayerNorm")});
+  }
+  if (heads.masked_lm) {
+    transform_ = dense("cls.predictions.transform.dense");
+    transform_norm_ = norm("cls.predictions.transform.LayerNorm");
+    decoder_ = config_.tie_word_embeddings ? Dense{word_embeddings_, tensor("cls.predictions.bias")}
+                                           : dense("cls.predictions.decoder");
+  }
+  if (heads.labels > 0) {
+    pooler_ = dense("bert.pooler.dense");
+    classifier_ = dense("classifier");
+  }
+}
+
+at::Tensor BertModel::activate(const at::Tensor& x) const {
+  switch (config_.hidden_act) {
+    case Activation::kGelu:
+      return at::gelu(x);
+    case Activation::kGeluTanh:
+      return at::gelu(x, "tanh");
+    case Activation::kRelu:
+      return at::relu(x);
+  }
+  assertion_failed("known activation", __FILE__, __LINE__);
+}
+
+at::Tensor BertModel::drop(const at::Tensor& rows, const PackedInput& input, const PassContext& pass, int64_t layer,
+                           DropoutSite site) const {
+  if (!pass.training || config_.hidden_dropout_prob == 0) return rows;
+  const std::vector<uint64_t> keys = dropout_keys(pass, input.examples, layer, site);
+  return packed_dropout(rows, input.boundaries, keys, config_.hidden_dropout_prob);
+}
+
+at::Tensor BertModel::run_layer(int64_t number, const at::Tensor& hidden, const PackedInput& input,
+                                const PassContext& pass) const {
+  const Layer& layer = layers_[static_cast<size_t>(number)];
+  AttentionDropout dropout;
+  if (pass.training && config_.attention_probs_dropout_prob > 0) {
+    dropout = {config_.attention_probs_dropout_prob,
+               dropout_keys(pass, input.examples, number, DropoutSite::kAttention)};
+  }
+  const at::Tensor attended = packed_attention(layer.query(hidden), layer.key(hidden), layer.value(hidden),
+                                               input.boundaries, config_.num_attention_heads, dropout);
+  const auto dropped = [&](const at::Tensor& rows, DropoutSite site) { return drop(rows, input, pass, number, site); };
+  const at::Tensor middle =
+      layer.attention_norm(dropped(layer.attention_output(attended), DropoutSite::kAttentionOutput) + hidden);
+  const at::Tensor wide = activate(layer.intermediate(middle));
+  return layer.output_norm(dropped(layer.output(wide), DropoutSite::kFeedForward) + middle);
+}
+
+at::Tensor BertModel::encode(const PackedInput& input, const PassContext& pass) const {
+  at::Tensor hidden = at::embedding(word_embeddings_, input.tokens, config_.pad_token_id) +
+                      at::embedding(type_embeddings_, input.token_types) +
+                      at::embedding(position_embeddings_, input.positions);
+  hidden = drop(embedding_norm_(hidden), input, pass, -1, DropoutSite::kEmbeddings);
+  for (int64_t number = 0; number < config_.num_hidden_layers; ++number)
+    hidden = run_layer(number, hidden, input, pass);
+  return hidden;
+}
+
+at::Tensor BertModel::masked_lm_logits(const at::Tensor& hidden) const {
+  return decoder_(transform_norm_(activate(transform_(hidden)))).to(at::kFloat);
+}
+
+at::Tensor BertModel::classify(const at::Tensor& hidden, const PackedInput& input, const PassContext& pass) const {
+  const std::vector<int64_t> firsts(input.boundaries.begin(), input.boundaries.end() - 1);
+  const at::Tensor rows = at::tensor(at::ArrayRef<int64_t>(firsts), at::kLong).to(hidden.device());
+  at::Tensor pooled = at::tanh(pooler_(hidden.index_select(0, rows)));
+  const double p = config_.classifier_dropout.value_or(config_.hidden_dropout_prob);
+  if (pass.training && p > 0) {
+    std::vector<int64_t> boundaries;  // one row per sequence
+    for (size_t s = 0; s < input.boundaries.size(); ++s) boundaries.push_back(static_cast<int64_t>(s));
+    pooled = packed_dropout(pooled, boundaries, dropout_keys(pass, input.examples, -2, DropoutSite::kHead), p);
+  }
+  return classifier_(pooled).to(at::kFloat);
+}
+
+}  // namespace broadsheet

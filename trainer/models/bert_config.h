@@ -1,0 +1,43 @@
+// The keys of a BERT model's config.json that change its numbers. No torch here: `check` reads it too.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+namespace broadsheet {
+
+enum class Activation { kGelu, kGeluTanh, kRelu };  // "gelu" (erf), "gelu_new" (tanh approximation), "relu"
+
+// Field names and defaults are those of transformers' BertConfig.
+struct BertConfig {
+  int64_t vocab_size = 30522;
+  int64_t hidden_size = 768;
+  int64_t num_hidden_layers = 12;
+  int64_t num_attention_heads = 12;
+  int64_t intermediate_size = 3072;
+  int64_t max_position_embeddings = 512;
+  int64_t type_vocab_size = 2;
+  Activation hidden_act = Activation::kGelu;
+  double hidden_dropout_prob = 0.1;
+  double attention_probs_dropout_prob = 0.1;
+  std::optional<double> classifier_dropout;  // absent: hidden_dropout_prob
+  double initializer_range = 0.02;
+  double layer_norm_eps = 1e-12;
+  int64_t pad_token_id = 0;  // its embedding gets no gradient from the input side; -1: none
+  bool tie_word_embeddings = true;
+
+  int64_t head_size() const { return hidden_size / num_attention_heads; }
+};
+
+// Reads and checks `json`; every fault at once as UserError("model.config") naming `source` (a path, or "model.config"
+// of run.yaml) and the key. Sizes are bounded, so that products of two of them cannot overflow. Unknown keys are kept
+// by others and ignored here. A folder's config.json always says its model_type; a configuration from scratch may leave
+// it out.
+BertConfig read_bert_config(const nlohmann::json& json, const std::string& source, bool require_model_type = true);
+
+// All the keys above, as config.json writes them, with "model_type": "bert".
+nlohmann::json to_json(const BertConfig& config);
+
+}  // namespace broadsheet

@@ -1,0 +1,52 @@
+#include "trainer/save_triggers.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/durable.h"
+#include "core/log.h"
+#include "core/text.h"
+
+namespace broadsheet {
+namespace {
+
+constexpr double kLookEvery = 0.25;  // seconds between two looks for a request: a network file system's time
+constexpr double kTimeToLeave = 5;   // seconds for the ranks to end after their checkpoint
+constexpr double kUnknownSave = 30;  // seconds for a save before the first one was measured
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+SaveTriggers::SaveTriggers(double every_minutes, std::string request_file, double end_time)
+    : every_minutes_(every_minutes), request_file_(std::move(request_file)), end_time_(end_time) {}
+
+bool SaveTriggers::due() {
+  if (every_minutes_ > 0 && since_save_.seconds() > 60 * every_minutes_) return true;
+  if (request_file_.empty() || (looked_ && since_look_.seconds() < kLookEvery)) return false;
+  looked_ = true;
+  since_look_ = Stopwatch();
+  if (::unlink(request_file_.c_str()) != 0) return false;
+  log_info("a checkpoint was asked for");
+  return true;
+}
+
+bool SaveTriggers::time_is_up(double save_seconds) {
+  if (called_) longest_step_ = std::max(longest_step_, since_call_.seconds());
+  called_ = true;
+  since_call_ = Stopwatch();
+  if (end_time_ <= 0 || told_) return told_;
+  const double needed = 2 * longest_step_ + 2 * (save_seconds > 0 ? save_seconds : kUnknownSave) + kTimeToLeave;
+  const double left = end_time_ - now();
+  if (left > needed) return false;
+  told_ = true;
+  log_info(cat("the job's time is up in ", human_duration(std::max(0.0, left)), ", a step and a checkpoint may take ",
+               human_duration(needed), ": saving and leaving"));
+  return true;
+}
+
+}  // namespace broadsheet

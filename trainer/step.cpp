@@ -1,0 +1,238 @@
+#include "trainer/step.h"
+
+#include <ATen/autocast_mode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include "core/activity.h"
+#include "core/errors.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "core/work_clock.h"
+#include "trainer/health.h"
+#include "trainer/stopwatch.h"
+
+namespace broadsheet {
+
+namespace {
+
+// bf16: matrix products in bfloat16, sums and the weights themselves in float32. Covers the forward pass only; backward
+// follows the types that forward recorded.
+class AutocastScope {
+ public:
+  explicit AutocastScope(bool enabled)
+      : before_(at::autocast::is_autocast_enabled(at::kCPU)),
+        dtype_before_(at::autocast::get_autocast_dtype(at::kCPU)) {
+    at::autocast::set_autocast_enabled(at::kCPU, enabled);
+    if (enabled) at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+    at::autocast::increment_nesting();
+  }
+  ~AutocastScope() {
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(at::kCPU, before_);
+    at::autocast::set_autocast_dtype(at::kCPU, dtype_before_);
+  }
+  AutocastScope(const AutocastScope&) = delete;
+  AutocastScope& operator=(const AutocastScope&) = delete;
+
+ private:
+  bool before_;
+  at::ScalarType dtype_before_;
+};
+
+// This rank's micro-batches of a step, and which they are among those of all ranks.
+struct Share {
+  std::vector<Batch> batches;
+  LeafRun run;
+};
+
+// fast: the examples are divided over ranks first, then cut. At least one batch, empty when the rank has no examples.
+std::vector<std::vector<int64_t>> cut_my_examples(const StepParts& parts, int64_t step) {
+  const std::vector<int64_t> ids = sample_ids(parts.plan, step, {parts.ranks.rank(), parts.ranks.size()});
+  auto pieces = cut_by_length(parts.task, parts.corpus, Split::kTrain, ids, parts.config.micro_batch_size);
+  if (pieces.empty()) pieces.emplace_back();
+  return pieces;
+}
+
+// consistent: the global batch is cut before ranks are considered. May be none.
+std::vector<std::vector<int64_t>> cut_global_batch(const StepParts& parts, int64_t step, LeafRun& run) {
+  const auto all = cut_by_length(parts.task, parts.corpus, Split::kTrain, sample_ids(parts.plan, step),
+                                 parts.config.micro_batch_size);
+  run = leaf_run(static_cast<int64_t>(all.size()), parts.ranks.rank(), parts.ranks.size());
+  return {all.begin() + run.begin, all.begin() + run.end};
+}
+
+Share make_share(const StepParts& parts, int64_t step) {
+  Share share;
+  const auto pieces =
+      parts.config.reduction == "consistent" ? cut_global_batch(parts, step, share.run) : cut_my_examples(parts, step);
+  for (const std::vector<int64_t>& piece : pieces)
+    share.batches.push_back(parts.task.make_batch(parts.corpus, Split::kTrain, piece, static_cast<uint64_t>(step)));
+  return share;
+}
+
+struct Totals {
+  int64_t labels = 0, tokens = 0, examples = 0, stop = 0, save = 0;
+  StepWork last_work;
+};
+
+Totals count(const StepParts& parts, const std::vector<Batch>& batches) {
+  Totals mine;
+  for (const Batch& batch : batches) {
+    mine.labels += parts.task.label_count(batch);
+    mine.tokens += batch.total();
+    mine.examples += batch.sequences();
+  }
+  return mine;
+}
+
+// The step's one vote: counts and wishes of all ranks in a single message, and what the step before took each of them.
+Totals vote(const StepParts& parts, const Totals& mine, std::vector<StepWork>& last_work) {
+  static_assert(std::is_trivially_copyable_v<Totals>);
+  Totals all;
+  for (const std::string& bytes : parts.ranks.all_gather({reinterpret_cast<const char*>(&mine), sizeof mine})) {
+    Totals one;
+    BROADSHEET_ASSERT(bytes.size() == sizeof one);
+    std::memcpy(&one, bytes.data(), sizeof one);
+    all.labels += one.labels;
+    all.tokens += one.tokens;
+    all.examples += one.examples;
+    all.stop += one.stop;
+    all.save += one.save;
+    last_work.push_back(one.last_work);
+  }
+  return all;
+}
+
+// A micro-batch's part of the mean loss over the global batch.
+at::Tensor forward(const StepParts& parts, const Batch& batch, int64_t labels, int64_t step) {
+  const PassContext pass{true, parts.seed, static_cast<uint64_t>(step)};
+  at::Tensor part;
+  {
+    const AutocastScope autocast(uses_bf16(parts.config.precision));
+    part = parts.task.loss_sum(batch, pass);
+  }
+  return part.to(at::kFloat).div(static_cast<double>(std::max<int64_t>(1, labels)));
+}
+
+// Sums gradients over micro-batches and ranks; returns each of this rank's micro-batches' part of the mean loss.
+std::vector<double> forward_backward(const StepParts& parts, const Share& share, int64_t labels, int64_t step) {
+  std::vector<double> losses;
+  parts.gradients.begin_step(share.run);
+  for (size_t i = 0; i < share.batches.size(); ++i) {
+    const at::Tensor part = forward(parts, share.batches[i], labels, step);
+    parts.gradients.backward(part, i + 1 == share.batches.size());
+    losses.push_back(part.item<double>());
+  }
+  parts.gradients.end_step();
+  return losses;
+}
+
+// Which of this rank's micro-batches gives the values that are not finite: each is computed once more, by itself and
+// without the other ranks. The gradients are nobody's any more, because the update is skipped.
+std::vector<Culprit> find_culprits(const StepParts& parts, const Share& share, int64_t labels, int64_t step) {
+  std::vector<Culprit> culprits;
+  for (const Batch& batch : share.batches) {
+    if (batch.sequences() == 0) continue;
+    zero_gradients(parts.gradients.trained());
+    const at::Tensor part = forward(parts, batch, labels, step);
+    torch::autograd::backward({part}, {});
+    Culprit culprit{non_finite_gradients(parts.gradients.trained()), !std::isfinite(part.item<double>()),
+                    batch.examples};
+    if (culprit.loss || !culprit.tensors.empty()) culprits.push_back(std::move(culprit));
+  }
+  zero_gradients(parts.gradients.trained());
+  return culprits;
+}
+
+}  // namespace
+
+std::vector<std::vector<int64_t>> cut_by_length(const Task& task, const ShardSet& corpus, Split split,
+                                                const std::vector<int64_t>& ids, int64_t micro_batch_size) {
+  std::vector<int64_t> lengths;
+  for (const int64_t id : ids) lengths.push_back(task.length(corpus, split, id));
+  return cut_micro_batches(ids, lengths, micro_batch_size, kAutoTokensPerPass);
+}
+
+bool uses_bf16(const std::string& precision) {
+  if (precision == "float32" || precision == "auto") return false;
+  if (precision == "bf16") return true;
+  throw UserError("config.precision", cat("train.precision is \"", precision, "\""),
+                  "on CPUs use float32, bf16 or auto");
+}
+
+double epochs_after(const BatchPlan& plan, int64_t steps) {
+  const int64_t per_epoch = plan.steps_per_epoch();
+  const int64_t in_epoch = std::min(steps % per_epoch * plan.global_batch_size, plan.examples);
+  return static_cast<double>(steps / per_epoch) + static_cast<double>(in_epoch) / static_cast<double>(plan.examples);
+}
+
+StepResult run_step(const StepParts& parts, int64_t step, bool save_due, const StepWork& last_work) {
+  StepResult result;
+  StepRecord& record = result.record;
+  const Stopwatch whole;
+  Stopwatch phase;
+  note_step(step + 1);
+
+  // 1. Data: which examples is arithmetic; this rank packs its own.
+  const int64_t data_begun = work_clock_ns();
+  Share share;
+  {
+    const PhaseScope data(Phase::kData);
+    parts.injection.before_step(step + 1);
+    share = make_share(parts, step);
+  }
+  const int64_t data_ended = work_clock_ns();
+  record.phases["data"] = phase.lap();
+
+  // 2. Vote: the loss is divided once, by the count over all ranks (promise 2), so the count comes first.
+  const PhaseScope computing(Phase::kStep);
+  Totals mine = count(parts, share.batches);
+  mine.stop = stop_requested();
+  mine.save = parts.ranks.first() && save_due;
+  mine.last_work = last_work;
+  const Totals totals = vote(parts, mine, result.last_work);
+  result.stop = totals.stop > 0;
+  result.save = totals.save > 0;
+  record.phases["wait"] = phase.lap();
+
+  // 3. Forward and backward; the last backward overlaps with the reduction and waits for it.
+  const int64_t computing_begun = work_clock_ns();
+  const std::vector<double> losses = forward_backward(parts, share, totals.labels, step);
+  result.work = {data_ended - data_begun + parts.gradients.computed_at_ns() - computing_begun, mine.tokens};
+  record.phases["forward_backward"] = phase.lap();
+
+  // 4. Update. The gradient, and so its norm and this decision, is equal in bits on every rank.
+  record.grad_norm = global_gradient_norm(parts.gradients.trained());
+  if (parts.injection.skips(step + 1)) record.grad_norm = std::numeric_limits<double>::quiet_NaN();
+  record.learning_rate = parts.config.learning_rate * parts.schedule.factor(step);
+  result.skipped = !std::isfinite(record.grad_norm);
+  if (!result.skipped) {
+    parts.optimizer.update(record.learning_rate, clip_factor(record.grad_norm, parts.config.max_grad_norm));
+  }
+  if (result.skipped) {
+    result.why = describe_non_finite(non_finite_gradients(parts.gradients.trained()),
+                                     find_culprits(parts, share, totals.labels, step), parts.ranks);
+  } else {
+    parts.injection.after_update(step + 1, parts.gradients.trained(), parts.optimizer);
+  }
+  record.phases["optimizer"] = phase.lap();
+
+  // 5. Record.
+  record.loss = parts.gradients.sum_losses(losses);
+  record.phases["wait"] += phase.lap();
+  record.kind = "train";
+  record.step = step + 1;
+  record.epoch = epochs_after(parts.plan, step + 1);
+  record.tokens = totals.tokens;
+  record.examples = totals.examples;
+  record.seconds = whole.seconds();
+  return result;
+}
+
+}  // namespace broadsheet

@@ -1,0 +1,61 @@
+// Metrics of the tasks: sums that add up exactly over any number of ranks, every example once. With no examples every
+// value is NaN and "examples" 0.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "trainer/tasks/task.h"
+
+namespace broadsheet {
+
+// "loss": mean negative log-likelihood of the masked tokens; "perplexity": its exponential; "masked_tokens".
+class MaskedLmMetrics : public Metrics {
+ public:
+  // nll: [masked], float32, in nats.
+  void add(const at::Tensor& nll, int64_t examples);
+  std::vector<double> state() const override { return {nll_, tokens_, examples_}; }
+  void merge(const std::vector<double>& state) override;
+  std::map<std::string, double> compute() const override;
+
+ private:
+  double nll_ = 0, tokens_ = 0, examples_ = 0;
+};
+
+// "loss", "accuracy" and "macro_f1": the unweighted mean of the F1 scores of all classes, from one confusion matrix; a
+// class that neither occurs nor is predicted counts 0 (scikit-learn: f1_score(average="macro", labels=all classes,
+// zero_division=0)).
+class ClassificationMetrics : public Metrics {
+ public:
+  explicit ClassificationMetrics(int64_t classes)
+      : classes_(classes), confusion_(static_cast<size_t>(classes * classes)) {}
+  // logits: [sequences, classes] float32; labels: class ids.
+  void add(const at::Tensor& logits, const std::vector<int64_t>& labels);
+  std::vector<double> state() const override;
+  void merge(const std::vector<double>& state) override;
+  std::map<std::string, double> compute() const override;
+
+ private:
+  int64_t classes_;
+  double nll_ = 0;
+  std::vector<double> confusion_;  // [true][predicted] counts
+};
+
+// "mse" (and "loss", the same), "mae", "pearson". Means and central moments, merged as in Chan, Golub and LeVeque,
+// "Updating formulae and a pairwise algorithm for computing sample variances" (1979): no cancellation for scores far
+// from 0. The correlation of a constant does not exist: NaN.
+class RegressionMetrics : public Metrics {
+ public:
+  // predictions: [sequences] float32.
+  void add(const at::Tensor& predictions, const std::vector<float>& targets);
+  std::vector<double> state() const override;
+  void merge(const std::vector<double>& state) override;
+  std::map<std::string, double> compute() const override;
+
+ private:
+  double count_ = 0, mean_x_ = 0, mean_y_ = 0, xx_ = 0, yy_ = 0, xy_ = 0, absolute_ = 0, squared_ = 0;
+};
+
+}  // namespace broadsheet

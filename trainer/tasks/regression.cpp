@@ -1,0 +1,96 @@
+// Sequence regression: one number per text, squared error.
+#include <cmath>
+#include <utility>
+
+#include "core/errors.h"
+#include "core/text.h"
+#include "trainer/tasks/metrics.h"
+#include "trainer/tasks/text_task.h"
+
+namespace broadsheet {
+namespace {
+
+// A folder's classifier is taken when it has one output.
+BertHeads heads_for(const TaskSetup& setup) {
+  const bool same = class_names(setup.source_config, "config.json").size() == 1;
+  return {.masked_lm = false, .labels = 1, .keep_classifier = same};
+}
+
+void check(const TaskSetup& setup) {
+  if (setup.task.score.empty()) {
+    throw UserError(
+        {"task.score", {}, "task.score", "no score field is named", "name a score or number field of the corpus"});
+  }
+}
+
+class Regression : public TextTask {
+ public:
+  Regression(TaskSetup setup, const BertHeads& heads) : TextTask(std::move(setup), heads) {}
+
+  const std::string& default_metric() const override { return metric_; }
+
+  Batch make_batch(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents,
+                   uint64_t) const override {
+    Batch batch = pack_documents(corpus, split, documents);
+    for (const int64_t document : documents) {
+      const double score = corpus.number(split, setup_.task.score, document);
+      if (!std::isfinite(score)) {
+        throw UserError(
+            "corpus.score",
+            cat(corpus.folder(), ": document ", document, " of split ", split_name(split), " has score ", score),
+            "remove the document and prepare the corpus again");
+      }
+      batch.targets.push_back(static_cast<float>(score));
+    }
+    return batch;
+  }
+
+  int64_t label_count(const Batch& batch) const override { return static_cast<int64_t>(batch.targets.size()); }
+
+  std::unique_ptr<Metrics> make_metrics() const override { return std::make_unique<RegressionMetrics>(); }
+
+  nlohmann::json model_config() const override {
+    nlohmann::json config = TextTask::model_config();
+    config["architectures"] = {"BertForSequenceClassification"};
+    config["problem_type"] = "regression";
+    config["num_labels"] = 1;
+    config["id2label"] = {{"0", "LABEL_0"}};
+    config["label2id"] = {{"LABEL_0", 0}};
+    return config;
+  }
+
+ protected:
+  at::Tensor labelled_loss(const Batch& batch, const PackedInput& input, const PassContext& pass) override {
+    return at::mse_loss(scores(input, pass), at::tensor(at::ArrayRef<float>(batch.targets), at::kFloat),
+                        at::Reduction::Sum);
+  }
+
+  void measure(const Batch& batch, const PackedInput& input, Metrics& metrics) override {
+    static_cast<RegressionMetrics&>(metrics).add(scores(input, {}), batch.targets);
+  }
+
+  std::vector<Prediction> answer(const Tokenizer&, const Batch& batch, const PackedInput& input) override {
+    const at::Tensor values = scores(input, {}).contiguous();
+    std::vector<Prediction> predictions;
+    for (int64_t s = 0; s < batch.sequences(); ++s)
+      predictions.push_back({{"score", values.const_data_ptr<float>()[s]}});
+    return predictions;
+  }
+
+ private:
+  at::Tensor scores(const PackedInput& input, const PassContext& pass) const {
+    return model_.classify(model_.encode(input, pass), input, pass).squeeze(1);
+  }
+
+  const std::string metric_ = "mse";
+};
+
+}  // namespace
+
+std::unique_ptr<Task> make_regression(TaskSetup setup) {
+  check(setup);
+  const BertHeads heads = heads_for(setup);
+  return std::make_unique<Regression>(std::move(setup), heads);
+}
+
+}  // namespace broadsheet

@@ -1,0 +1,211 @@
+#include "trainer/tasks/task.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/errors.h"
+#include "core/text.h"
+#include "trainer/tasks/text_task.h"
+
+namespace broadsheet {
+namespace {
+
+std::unique_ptr<Task> build(TaskSetup setup) {
+  const std::string& kind = setup.task.kind;
+  if (kind == "masked_lm") return make_masked_lm(std::move(setup));
+  if (kind == "classification") return make_classification(std::move(setup));
+  if (kind == "regression") return make_regression(std::move(setup));
+  throw UserError({"task.kind",
+                   {},
+                   "task.kind",
+                   cat("found \"", kind, "\", wanted masked_lm, classification or regression"),
+                   "other tasks are not in this version"});
+}
+
+void override_dropout(BertConfig& config, const std::optional<double>& dropout) {
+  if (!dropout) return;
+  config.hidden_dropout_prob = *dropout;
+  config.attention_probs_dropout_prob = *dropout;
+  config.classifier_dropout.reset();
+}
+
+void from_scratch(const TaskRequest& request, TaskSetup& setup) {
+  if (request.model.architecture != "bert") {
+    throw UserError({"model.architecture",
+                     {},
+                     "model.architecture",
+                     cat("found \"", request.model.architecture, "\", wanted \"bert\" or model.from with a folder"),
+                     "other architectures are not in this version"});
+  }
+  nlohmann::json config = request.model.config.is_null() ? nlohmann::json::object() : request.model.config;
+  const bool plain = config.is_object();
+  if (plain && !config.contains("vocab_size") && request.tokenizer)
+    config["vocab_size"] = request.tokenizer->vocab_size();
+  if (plain && !config.contains("pad_token_id") && request.tokenizer) {
+    config["pad_token_id"] = request.tokenizer->special_tokens().pad;
+  }
+  setup.bert = read_bert_config(config, "model.config", false);
+  setup.source_config = to_json(setup.bert);
+  setup.source_config.update(config);
+  if (setup.bert.pad_token_id < 0) setup.source_config["pad_token_id"] = nullptr;
+}
+
+void from_folder(const std::string& folder, TaskSetup& setup) {
+  setup.source_config = read_model_config(folder);
+  setup.bert = read_bert_config(setup.source_config, folder + "/config.json");
+  setup.weights = WeightFiles::open(folder);
+}
+
+// The keys of the "task" object of broadsheet.json.
+TaskConfig read_task(const nlohmann::json& broadsheet, const std::string& folder) {
+  const std::string file = folder + "/broadsheet.json";
+  try {
+    const nlohmann::json& json = broadsheet.at("task");
+    TaskConfig task;
+    task.kind = json.at("kind").get<std::string>();
+    task.text = json.at("text").get<std::string>();
+    task.text_pair = json.value("text_pair", "");
+    task.label = json.value("label", "");
+    task.score = json.value("score", "");
+    task.mlm_probability = json.value("mlm_probability", task.mlm_probability);
+    return task;
+  } catch (const nlohmann::json::exception& error) {
+    throw UserError({"model.broadsheet", {file}, "task", error.what(), "export the model again, or remove this file"});
+  }
+}
+
+// What a plain Hugging Face folder was trained for, by its architecture.
+std::string kind_of(const nlohmann::json& config, const std::string& folder) {
+  std::string architecture = "none";
+  const auto found = config.find("architectures");
+  if (found != config.end() && found->is_array() && !found->empty() && found->front().is_string()) {
+    architecture = found->front().get<std::string>();
+  }
+  if (architecture == "BertForMaskedLM" || architecture == "BertForPreTraining") return "masked_lm";
+  if (architecture == "BertForSequenceClassification") {
+    return class_names(config, folder + "/config.json").size() == 1 ? "regression" : "classification";
+  }
+  throw UserError({"task.unknown",
+                   {folder + "/config.json"},
+                   "architectures",
+                   cat("found ", architecture, ", wanted BertForSequenceClassification or BertForMaskedLM"),
+                   "fine-tune the model first, or use a folder with a head"});
+}
+
+void set_default(std::string& field, const char* name) {
+  if (field.empty()) field = name;
+}
+
+TaskConfig plain_task(const nlohmann::json& config, const std::string& folder, const TaskConfig* given) {
+  TaskConfig task = given != nullptr ? *given : TaskConfig{};
+  if (task.kind.empty()) task.kind = kind_of(config, folder);
+  set_default(task.text, "text");
+  set_default(task.label, "label");
+  set_default(task.score, "score");
+  return task;
+}
+
+void read_broadsheet(const ModelLocation& location, const TaskConfig* given, TaskSetup& setup) {
+  setup.task = read_task(location.broadsheet, location.weights_folder);
+  if (given != nullptr) {
+    const auto take = [](std::string& field, const std::string& from) {
+      if (!from.empty()) field = from;
+    };
+    take(setup.task.text, given->text);
+    take(setup.task.text_pair, given->text_pair);
+    take(setup.task.label, given->label);
+    take(setup.task.score, given->score);
+  }
+  try {
+    setup.max_length = location.broadsheet.at("max_length").get<int64_t>();
+    if (location.broadsheet.contains("classes")) {
+      setup.classes = location.broadsheet["classes"].get<std::vector<std::string>>();
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw UserError({"model.broadsheet",
+                     {location.weights_folder + "/broadsheet.json"},
+                     "",
+                     error.what(),
+                     "export the model again, or remove this file"});
+  }
+}
+
+}  // namespace
+
+bool Task::higher_is_better(const std::string& metric) {
+  const std::vector<std::string> higher = {"accuracy", "macro_f1", "pearson", "auc"};
+  const std::vector<std::string> lower = {"loss", "perplexity", "mae", "mse"};
+  if (std::find(higher.begin(), higher.end(), metric) != higher.end()) return true;
+  if (std::find(lower.begin(), lower.end(), metric) != lower.end()) return false;
+  throw UserError({"validation.metric",
+                   {},
+                   "validation.metric",
+                   cat("found \"", metric, "\", wanted one of ", join(higher, ", "), ", ", join(lower, ", ")),
+                   "choose a metric of the task"});
+}
+
+std::unique_ptr<Task> make_task(const TaskRequest& request) {
+  TaskSetup setup;
+  setup.task = request.task;
+  setup.max_length = request.max_length;
+  setup.seed = request.seed;
+  if (request.task.kind == "classification") setup.classes = request.classes;
+  setup.tokenizer = request.tokenizer;
+  if (request.model.from.empty()) {
+    from_scratch(request, setup);
+  } else {
+    from_folder(locate_model(request.model.from).weights_folder, setup);
+  }
+  override_dropout(setup.bert, request.dropout);
+  return build(std::move(setup));
+}
+
+std::unique_ptr<Task> load_task(const ModelLocation& location, const TaskConfig* task) {
+  TaskSetup setup;
+  const std::string& folder = location.weights_folder;
+  from_folder(folder, setup);
+  setup.tokenizer = load_tokenizer(location.tokenizer_folder.empty() ? folder : location.tokenizer_folder);
+  if (location.broadsheet.is_object()) {
+    read_broadsheet(location, task, setup);
+  } else {
+    setup.task = plain_task(setup.source_config, folder, task);
+    setup.max_length = setup.bert.max_position_embeddings;
+  }
+  if (setup.task.kind == "classification" && setup.classes.empty()) {
+    setup.classes = class_names(setup.source_config, folder + "/config.json");
+  }
+  std::unique_ptr<Task> loaded = build(std::move(setup));
+  if (!loaded->load_report().missing.empty()) {
+    throw UserError(
+        "model.no_head",
+        cat(folder, " has no ", loaded->kind(), " head: it lacks ", join(loaded->load_report().missing, ", ")),
+        "fine-tune the model first");
+  }
+  return loaded;
+}
+
+void apply_freeze(ParameterList& parameters, const FreezeConfig& freeze) {
+  int64_t layers = 0;
+  for (const Parameter& parameter : parameters) layers = std::max(layers, parameter.layer + 1);
+  if (freeze.layers < 0 || freeze.layers > layers) {
+    throw UserError({"freeze.layers",
+                     {},
+                     "freeze.layers",
+                     cat("found ", freeze.layers, ", the model has ", layers, " layers"),
+                     cat("choose 0 to ", layers)});
+  }
+  bool any = false;
+  for (Parameter& parameter : parameters) {
+    const bool head = parameter.layer == -2;
+    const bool frozen = (freeze.all_but_head && !head) || (freeze.embeddings && parameter.layer == -1) ||
+                        (parameter.layer >= 0 && parameter.layer < freeze.layers);
+    parameter.tensor.requires_grad_(!frozen);
+    any = any || !frozen;
+  }
+  if (!any) {
+    throw UserError(
+        {"freeze.nothing_trained", {}, "freeze", "every parameter is frozen", "freeze less: nothing would be trained"});
+  }
+}
+
+}  // namespace broadsheet

@@ -1,0 +1,91 @@
+// Task: what a batch is, what the loss is, and what is measured. The loop knows no task by name; a later task is a new
+// file here and a line in make_task().
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "data/batch.h"
+#include "data/shards.h"
+#include "trainer/config.h"
+#include "trainer/models/model.h"
+
+namespace broadsheet {
+
+// Sufficient statistics of a split, exact over any number of ranks: each rank adds its own examples, the states are
+// gathered and merged in rank order, and compute() is called on the whole.
+class Metrics {
+ public:
+  virtual ~Metrics() = default;
+  virtual std::vector<double> state() const = 0;
+  virtual void merge(const std::vector<double>& state) = 0;
+  // "loss", "accuracy", "macro_f1", "perplexity", ... and "examples".
+  virtual std::map<std::string, double> compute() const = 0;
+};
+
+// One prediction, as `predict` writes it: {"label": ..., "probabilities": {...}} or {"score": ...}.
+using Prediction = nlohmann::json;
+
+class Task {
+ public:
+  virtual ~Task() = default;
+
+  virtual const std::string& kind() const = 0;            // "classification"
+  virtual const std::string& default_metric() const = 0;  // "macro_f1"
+  // True when a larger value of the metric is better.
+  static bool higher_is_better(const std::string& metric);
+
+  virtual ParameterList& parameters() = 0;  // all of them, trained or not, in a fixed order
+  virtual const LoadReport& load_report() const = 0;
+
+  // Packed length of one document of `split` under this task's PackSpec.
+  virtual int64_t length(const ShardSet& corpus, Split split, int64_t document) const = 0;
+  // The packed batch of these documents with its labels. `step` keys what is drawn (masking); for the validation and
+  // test splits the draw is fixed, so that every evaluation scores the same positions.
+  virtual Batch make_batch(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents,
+                           uint64_t step) const = 0;
+  // How many terms the loss of this batch sums (labels or masked tokens): the caller divides once by the global count.
+  virtual int64_t label_count(const Batch& batch) const = 0;
+  // The loss summed over the batch's labels: a scalar float32 tensor with a graph. An empty batch or one without labels
+  // gives a zero that still touches every trained parameter, so that every gradient exists (zeros).
+  virtual at::Tensor loss_sum(const Batch& batch, const PassContext& pass) = 0;
+
+  virtual std::unique_ptr<Metrics> make_metrics() const = 0;
+  // Forward without gradients or dropout; adds the batch to `metrics`.
+  virtual void evaluate(const Batch& batch, Metrics& metrics) = 0;
+  // Forward on texts (pairs empty where the task has none).
+  virtual std::vector<Prediction> predict(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
+                                          const std::vector<std::string>& pairs) = 0;
+
+  // config.json of the model folder that this task writes ("architectures": ["BertForSequenceClassification"], ...).
+  virtual nlohmann::json model_config() const = 0;
+  // broadsheet.json beside it: {"task": {...}, "max_length": ..., "tokenizer_fingerprint": ...}: what evaluate and
+  // predict need to go on from a folder.
+  virtual nlohmann::json broadsheet_config() const = 0;
+};
+
+struct TaskRequest {
+  ModelConfig model;
+  TaskConfig task;
+  int64_t max_length = 128;
+  uint64_t seed = 1;                 // initialises new heads and models from scratch
+  std::optional<double> dropout;     // overrides the model's own
+  std::vector<std::string> classes;  // classification: names by id
+  std::shared_ptr<const Tokenizer> tokenizer;
+};
+// Builds the model (from a folder or from scratch) and its head. Throws UserError ("model.*", "task.*").
+std::unique_ptr<Task> make_task(const TaskRequest& request);
+// From a folder that a run of ours wrote: task, fields and classes come from its broadsheet.json and config.json.
+// A plain Hugging Face folder with a classification head works too (id2label); `task` may then name the fields.
+std::unique_ptr<Task> load_task(const ModelLocation& location, const TaskConfig* task);
+
+// Sets requires_grad as `freeze` says. UserError when nothing would be trained or layers exceed the model's.
+void apply_freeze(ParameterList& parameters, const FreezeConfig& freeze);
+
+}  // namespace broadsheet

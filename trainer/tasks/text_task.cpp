@@ -1,0 +1,182 @@
+#include "trainer/tasks/text_task.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/errors.h"
+#include "core/text.h"
+
+namespace broadsheet {
+namespace {
+
+constexpr int64_t kPredictBatch = 32;
+constexpr uint64_t kMostClasses = 1000000;
+
+BertModel make_model(const TaskSetup& setup, const BertHeads& heads) {
+  return setup.weights ? BertModel(setup.bert, heads, *setup.weights, setup.seed)
+                       : BertModel(setup.bert, heads, setup.seed);
+}
+
+void check_setup(const TaskSetup& setup) {
+  Faults faults;
+  if (setup.task.text.empty()) {
+    faults.add({"task.text", {}, "task.text", "no text field is named", "name a text field of the corpus"});
+  }
+  if (setup.max_length < 3 || setup.max_length > setup.bert.max_position_embeddings) {
+    faults.add({"data.max_length",
+                {},
+                "data.max_length",
+                cat("found ", setup.max_length, ", wanted 3 to the model's ", setup.bert.max_position_embeddings,
+                    " positions"),
+                "choose a length in this range"});
+  }
+  if (!setup.task.text_pair.empty() && setup.bert.type_vocab_size < 2) {
+    faults.add({"task.text_pair",
+                {},
+                "task.text_pair",
+                "the model has one token type, pairs need two",
+                "leave text_pair out or choose another model"});
+  }
+  if (setup.tokenizer == nullptr) {
+    faults.add(
+        {"model.tokenizer", {}, "model.tokenizer", "no tokenizer", "name a folder with tokenizer.json or vocab.txt"});
+  } else if (setup.tokenizer->vocab_size() > setup.bert.vocab_size) {
+    faults.add({"model.vocab_size",
+                {},
+                "vocab_size",
+                cat("the tokenizer has ", setup.tokenizer->vocab_size(), " tokens, the model ", setup.bert.vocab_size),
+                "use the tokenizer that belongs to the model"});
+  } else if (setup.tokenizer->special_tokens().cls < 0 || setup.tokenizer->special_tokens().sep < 0) {
+    faults.add({"tokenizer.specials", {}, "", "the tokenizer has no [CLS] or [SEP]", "use a BERT tokenizer"});
+  }
+  faults.throw_if_any();
+}
+
+TaskSetup checked(TaskSetup setup) {
+  check_setup(setup);
+  return setup;
+}
+
+}  // namespace
+
+std::vector<std::string> class_names(const nlohmann::json& config, const std::string& source) {
+  const auto map = config.find("id2label");
+  if (map == config.end() || map->is_null()) {
+    const auto count = config.find("num_labels");
+    const bool usable = count != config.end() && count->is_number_unsigned() && count->get<uint64_t>() <= kMostClasses;
+    std::vector<std::string> names;
+    for (size_t id = 0; id < (usable ? count->get<uint64_t>() : 2); ++id) names.push_back(cat("LABEL_", id));
+    return names;
+  }
+  const auto malformed = [&](const std::string& what) {
+    return UserError({"model.config", {source}, "id2label", what, "map \"0\", \"1\", ... to different names"});
+  };
+  if (!map->is_object()) throw malformed("found no JSON object");
+  std::vector<std::string> names;
+  for (size_t id = 0; id < map->size(); ++id) {
+    const auto name = map->find(std::to_string(id));
+    if (name == map->end() || !name->is_string())
+      throw malformed(cat("found no name for class ", id, " of ", map->size()));
+    if (std::find(names.begin(), names.end(), name->get<std::string>()) != names.end()) {
+      throw malformed(cat("found \"", name->get<std::string>(), "\" twice"));
+    }
+    names.push_back(name->get<std::string>());
+  }
+  return names;
+}
+
+bool are_generic(const std::vector<std::string>& classes) {
+  for (size_t id = 0; id < classes.size(); ++id) {
+    if (classes[id] != cat("LABEL_", id)) return false;
+  }
+  return true;
+}
+
+TextTask::TextTask(TaskSetup setup, const BertHeads& heads)
+    : setup_(checked(std::move(setup))), model_(make_model(setup_, heads)) {
+  setup_.weights.reset();  // copied; the mapping need not stay
+}
+
+PackSpec TextTask::pack_spec(Split split) const {
+  return {split, setup_.task.text, setup_.task.text_pair, setup_.max_length, setup_.tokenizer->special_tokens()};
+}
+
+PackedInput TextTask::input_of(const Batch& batch) const {
+  return to_input(batch, at::kCPU);
+}
+
+int64_t TextTask::length(const ShardSet& corpus, Split split, int64_t document) const {
+  return packed_length(corpus, pack_spec(split), document);
+}
+
+Batch TextTask::pack_documents(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents) const {
+  Batch batch = pack(corpus, pack_spec(split), documents);
+  for (const int64_t token : batch.tokens) {
+    if (token < 0 || token >= model_.config().vocab_size) {
+      throw UserError("corpus.token",
+                      cat(corpus.folder(), ": token id ", token, " in split ", split_name(split),
+                          " is outside the model's vocabulary of ", model_.config().vocab_size),
+                      "prepare the corpus with the model's tokenizer");
+    }
+  }
+  return batch;
+}
+
+at::Tensor TextTask::loss_sum(const Batch& batch, const PassContext& pass) {
+  if (label_count(batch) > 0) return labelled_loss(batch, input_of(batch), pass);
+  // Sums of nothing: no value of a parameter can get in, but each gets a gradient of zeros.
+  at::Tensor zero = at::zeros({}, at::kFloat);
+  for (const Parameter& parameter : model_.parameters()) {
+    if (parameter.tensor.requires_grad()) zero = zero + parameter.tensor.flatten().narrow(0, 0, 0).sum();
+  }
+  return zero;
+}
+
+void TextTask::evaluate(const Batch& batch, Metrics& metrics) {
+  const at::NoGradGuard no_grad;
+  if (batch.sequences() > 0) measure(batch, input_of(batch), metrics);
+}
+
+std::vector<Prediction> TextTask::predict(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
+                                          const std::vector<std::string>& pairs) {
+  BROADSHEET_ASSERT(pairs.empty() || pairs.size() == texts.size());
+  const at::NoGradGuard no_grad;
+  std::vector<Prediction> predictions;
+  const auto count = static_cast<int64_t>(texts.size());
+  for (int64_t begin = 0; begin < count; begin += kPredictBatch) {
+    const int64_t end = std::min(count, begin + kPredictBatch);
+    const auto part = [&](const std::vector<std::string>& all) {
+      return all.empty() ? all : std::vector<std::string>(all.begin() + begin, all.begin() + end);
+    };
+    const Batch batch = pack_texts(tokenizer, pack_spec(Split::kTest), part(texts), part(pairs));
+    for (Prediction& prediction : answer(tokenizer, batch, input_of(batch)))
+      predictions.push_back(std::move(prediction));
+  }
+  return predictions;
+}
+
+nlohmann::json TextTask::model_config() const {
+  nlohmann::json config = setup_.source_config;
+  config["model_type"] = "bert";
+  config["vocab_size"] = model_.config().vocab_size;
+  // Weights are written in float32 whatever they were read from; the older spelling would contradict.
+  config.erase("torch_dtype");
+  config["dtype"] = "float32";
+  return config;
+}
+
+nlohmann::json TextTask::broadsheet_config() const {
+  nlohmann::json task = {{"kind", setup_.task.kind}, {"text", setup_.task.text}};
+  if (!setup_.task.text_pair.empty()) task["text_pair"] = setup_.task.text_pair;
+  if (kind() == "classification") task["label"] = setup_.task.label;
+  if (kind() == "regression") task["score"] = setup_.task.score;
+  if (kind() == "masked_lm") task["mlm_probability"] = setup_.task.mlm_probability;
+  nlohmann::json config = {{"schema", 1},
+                           {"task", task},
+                           {"max_length", setup_.max_length},
+                           {"tokenizer_fingerprint", setup_.tokenizer->fingerprint()}};
+  if (!setup_.classes.empty()) config["classes"] = setup_.classes;
+  return config;
+}
+
+}  // namespace broadsheet

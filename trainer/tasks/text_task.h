@@ -1,0 +1,69 @@
+// What the tasks on BERT share: a model, texts packed into sequences, and the files that describe both.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "trainer/models/bert.h"
+#include "trainer/tasks/task.h"
+
+namespace broadsheet {
+
+// Everything a task is made from, read and checked.
+struct TaskSetup {
+  TaskConfig task;
+  BertConfig bert;                     // with the dropout that is used
+  nlohmann::json source_config;        // config.json as it was found (or made from scratch); other keys are kept
+  std::optional<WeightFiles> weights;  // absent: from scratch
+  int64_t max_length = 128;
+  uint64_t seed = 1;
+  std::vector<std::string> classes;
+  std::shared_ptr<const Tokenizer> tokenizer;
+};
+
+std::unique_ptr<Task> make_masked_lm(TaskSetup setup);
+std::unique_ptr<Task> make_classification(TaskSetup setup);
+std::unique_ptr<Task> make_regression(TaskSetup setup);
+
+// Class names of a config.json by id: id2label, else as transformers: "LABEL_0", ... of num_labels, or two of them.
+// UserError("model.config") when it is malformed.
+std::vector<std::string> class_names(const nlohmann::json& config, const std::string& source);
+// True for names that say nothing ("LABEL_0", "LABEL_1", ...): what transformers writes without id2label.
+bool are_generic(const std::vector<std::string>& classes);
+
+class TextTask : public Task {
+ public:
+  const std::string& kind() const override { return setup_.task.kind; }
+  ParameterList& parameters() override { return model_.parameters(); }
+  const LoadReport& load_report() const override { return model_.load_report(); }
+  int64_t length(const ShardSet& corpus, Split split, int64_t document) const override;
+  at::Tensor loss_sum(const Batch& batch, const PassContext& pass) override;
+  void evaluate(const Batch& batch, Metrics& metrics) override;
+  std::vector<Prediction> predict(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
+                                  const std::vector<std::string>& pairs) override;
+  nlohmann::json model_config() const override;
+  nlohmann::json broadsheet_config() const override;
+
+ protected:
+  TextTask(TaskSetup setup, const BertHeads& heads);
+
+  // The packed batch without labels. UserError("corpus.token") for ids outside the vocabulary.
+  Batch pack_documents(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents) const;
+  // Summed loss of a batch that has labels.
+  virtual at::Tensor labelled_loss(const Batch& batch, const PackedInput& input, const PassContext& pass) = 0;
+  // Called without graph or dropout, for a batch with at least one sequence.
+  virtual void measure(const Batch& batch, const PackedInput& input, Metrics& metrics) = 0;
+  virtual std::vector<Prediction> answer(const Tokenizer& tokenizer, const Batch& batch, const PackedInput& input) = 0;
+
+  TaskSetup setup_;
+  BertModel model_;
+
+ private:
+  PackSpec pack_spec(Split split) const;
+  PackedInput input_of(const Batch& batch) const;
+};
+
+}  // namespace broadsheet

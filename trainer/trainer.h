@@ -1,0 +1,70 @@
+// The training loop: plan -> batches -> task -> gradient over all ranks -> update; validation, early stopping,
+// checkpoints, resume. One function; everything it needs is passed in.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "data/shards.h"
+#include "trainer/config.h"
+#include "trainer/parallel/communicator.h"
+#include "trainer/step_record.h"
+#include "trainer/tasks/task.h"
+
+namespace broadsheet {
+
+struct TrainerOptions {
+  TrainConfig train;
+  ValidationConfig validation;  // metric already resolved
+  CheckpointConfig checkpoints;
+  uint64_t seed = 1;
+  std::string checkpoint_root;  // <run>/checkpoints
+  int64_t attempt = 1;          // whose fence (core/fence.h) stands there
+  nlohmann::json identity;      // goes into every checkpoint; a resume compares what must be equal (corpus, batch, ...)
+  nlohmann::json runtime;       // what equal bits depend on beside ranks and threads: build, CPU type
+  std::string request_file;     // `broadsheet checkpoint` makes this file: save now; empty: nobody asks
+  double end_time = 0;          // seconds since 1970 when the job's time is up: save and leave before; 0: never
+  std::vector<std::string> records;          // files that on_record() appends to: on disk before the next checkpoint is
+  std::vector<std::string> tokenizer_files;  // paths, copied into checkpoints so that each loads by itself
+};
+
+using MetricValues = std::map<std::string, double>;
+struct BeforeAfter {
+  MetricValues before, after;
+};
+
+// What the loop tells the outside; called on the first rank only. Methods must not throw for want of disk: a record
+// that cannot be written is a warning.
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+  // Before the first step: where training starts (0, or the step of the checkpoint it resumed from).
+  virtual void on_start(int64_t start_step, int64_t total_steps, int64_t steps_per_epoch) = 0;
+  virtual void on_record(const StepRecord& record) = 0;
+  virtual void on_checkpoint(int64_t step, const std::string& folder, double seconds) = 0;
+};
+
+enum class TrainEnd { kFinished, kEarlyStopped, kStopped };  // kStopped: on request, with a checkpoint (exit 75)
+struct TrainOutcome {
+  TrainEnd end = TrainEnd::kFinished;
+  int64_t steps = 0;
+  int64_t best_step = 0;
+  std::string best_checkpoint;     // folder, or empty when the start was best
+  BeforeAfter validation, test;    // test.after and validation.after: of the best weights; empty when kStopped
+  int64_t bits_differ_after = -1;  // step from which bits may differ from an undisturbed run; -1: they do not
+};
+
+// Trains `task` on `corpus`. On return the task holds the best weights (by validation.metric).
+// Resumes by itself from the newest whole checkpoint under checkpoint_root.
+TrainOutcome train(Task& task, const ShardSet& corpus, Communicator& ranks, const TrainerOptions& options,
+                   TrainObserver& observer);
+
+// Metrics of a whole split over all ranks.
+MetricValues evaluate_split(Task& task, const ShardSet& corpus, Split split, Communicator& ranks);
+
+}  // namespace broadsheet
