@@ -3,9 +3,11 @@
 #define XXH_INLINE_ALL
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -52,14 +54,19 @@ std::string sha256_hex(std::string_view bytes) {
 
 namespace {
 
-// Hands the file's bytes to `sum` in pieces.
+// Hands the file's bytes to `sum` in pieces: as many as it has now, or a file that somebody appends to had no end.
 template <class Sum>
 void add_file(const std::string& path, Sum& sum) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) throw RunError("io.open", cat("cannot open ", path, ": ", std::strerror(errno)));
+  struct stat status {};
+  if (descriptor < 0 || ::fstat(descriptor, &status) != 0) {
+    const int error = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    throw RunError("io.open", cat("cannot open ", path, ": ", std::strerror(error)));
+  }
   std::vector<char> buffer(size_t{1} << 20);
-  while (true) {
-    const ssize_t count = ::read(descriptor, buffer.data(), buffer.size());
+  for (auto left = static_cast<uint64_t>(status.st_size); left > 0;) {
+    const ssize_t count = ::read(descriptor, buffer.data(), std::min<uint64_t>(left, buffer.size()));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
       const int error = errno;
@@ -68,6 +75,7 @@ void add_file(const std::string& path, Sum& sum) {
     }
     if (count == 0) break;
     sum.update(buffer.data(), static_cast<size_t>(count));
+    left -= static_cast<uint64_t>(count);
   }
   ::close(descriptor);
 }

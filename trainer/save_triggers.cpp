@@ -7,6 +7,7 @@
 
 #include "core/durable.h"
 #include "core/log.h"
+#include "core/path.h"
 #include "core/text.h"
 
 namespace broadsheet {
@@ -25,11 +26,22 @@ double now() {
 SaveTriggers::SaveTriggers(double every_minutes, std::string request_file, double end_time)
     : every_minutes_(every_minutes), request_file_(std::move(request_file)), end_time_(end_time) {}
 
-bool SaveTriggers::due() {
+SaveTriggers::~SaveTriggers() {
+  if (answered_) ::unlink(request_answer_file(request_file_).c_str());
+}
+
+bool SaveTriggers::due(int64_t step) {
   if (every_minutes_ > 0 && since_save_.seconds() > 60 * every_minutes_) return true;
   if (request_file_.empty() || (looked_ && since_look_.seconds() < kLookEvery)) return false;
   looked_ = true;
   since_look_ = Stopwatch();
+  if (!exists(request_file_)) return false;
+  try {
+    write_file_durably(request_answer_file(request_file_), cat(step, "\n"));
+    answered_ = true;
+  } catch (const std::exception& error) {  // whoever asked is content with any newer checkpoint then
+    log_warning(error.what());
+  }
   if (::unlink(request_file_.c_str()) != 0) return false;
   log_info("a checkpoint was asked for");
   return true;

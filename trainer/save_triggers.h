@@ -9,13 +9,23 @@
 
 namespace broadsheet {
 
+// Where a job writes the step whose checkpoint answers the request, before it takes the request's file away. Whoever
+// asked waits for that step's checkpoint or a later one: an earlier save may still be on its way to the disk.
+inline std::string request_answer_file(const std::string& request_file) {
+  return request_file + ".taken";
+}
+
 class SaveTriggers {
  public:
   // every_minutes 0: not by the clock. request_file empty: nobody asks. end_time in seconds since 1970; 0: never.
   SaveTriggers(double every_minutes, std::string request_file, double end_time);
 
-  // A checkpoint is due now. Takes the request with it.
-  bool due();
+  ~SaveTriggers();  // takes the answer's file away
+  SaveTriggers(const SaveTriggers&) = delete;
+  SaveTriggers& operator=(const SaveTriggers&) = delete;
+
+  // A checkpoint is due after `step`. Takes the request with it.
+  bool due(int64_t step);
   // A checkpoint was begun: the clock starts again.
   void saved() { since_save_ = Stopwatch(); }
   // The next step and a checkpoint after it might not fit into the job's time any more. `save_seconds`: the longest
@@ -28,7 +38,7 @@ class SaveTriggers {
   double end_time_;
   Stopwatch since_save_, since_look_, since_call_;
   double longest_step_ = 0;
-  bool looked_ = false, called_ = false, told_ = false;
+  bool looked_ = false, answered_ = false, called_ = false, told_ = false;
 };
 
 }  // namespace broadsheet

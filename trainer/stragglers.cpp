@@ -80,7 +80,7 @@ std::string describe_slow(const SlowRank& slow, const std::string& process) {
   char ratio[32];
   std::snprintf(ratio, sizeof ratio, "%.1f", slow.ratio);
   return cat("rank ", slow.rank, " (", process, ") is slow: ", ratio,
-             " x the time per token of the others over the last ", 2 * Stragglers::kSpan, " steps");
+             " x the time per token of the others over the last ", slow.steps, " steps");
 }
 
 }  // namespace broadsheet

@@ -157,7 +157,7 @@ void Training::begin_at_zero() {
 
 // True when validation is due after it.
 bool Training::step_once() {
-  const bool save_due = ranks_.first() && triggers_.due();
+  const bool save_due = ranks_.first() && triggers_.due(state_.step + 1);
   if (ranks_.first() && triggers_.time_is_up(snapshots_.longest_save())) request_stop();
   const StepParts parts{task_,         corpus_,
                         ranks_,        *gradients_,

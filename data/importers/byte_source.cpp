@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -24,6 +25,7 @@ constexpr unsigned kCompressedBuffer = 1u << 17;
   throw UserError("corpus.damaged_source", cat(path, ": ", what), "the file is truncated or damaged; fetch it again");
 }
 
+// Ends where the file ended when it was opened: one that somebody appends to has no other end.
 class Descriptor {
  public:
   explicit Descriptor(const std::string& path) : path_(path) {
@@ -39,6 +41,7 @@ class Descriptor {
       throw UserError("corpus.no_file", cat(path, ": is not a regular file"),
                       "name files, or a pattern such as *.jsonl");
     }
+    size_ = status.st_size;
   }
   ~Descriptor() { ::close(fd_); }
   Descriptor(const Descriptor&) = delete;
@@ -46,7 +49,8 @@ class Descriptor {
 
   size_t read(char* buffer, size_t size) {
     for (;;) {
-      const ssize_t got = ::read(fd_, buffer, size);
+      const auto left = static_cast<uint64_t>(size_ - consumed_);
+      const ssize_t got = ::read(fd_, buffer, std::min<uint64_t>(size, left));
       if (got >= 0) {
         consumed_ += got;
         return static_cast<size_t>(got);
@@ -64,7 +68,7 @@ class Descriptor {
  private:
   std::string path_;
   int fd_ = -1;
-  int64_t consumed_ = 0;
+  int64_t size_ = 0, consumed_ = 0;
 };
 
 class PlainSource : public ByteSource {

@@ -1,7 +1,9 @@
 // checkpoint: asks a running job to save now, and waits until it has.
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <thread>
 
 #include "checkpoints/snapshot.h"
@@ -12,6 +14,7 @@
 #include "experiments/run_directory.h"
 #include "launcher/answer.h"
 #include "launcher/front/actions.h"
+#include "trainer/save_triggers.h"
 
 namespace broadsheet {
 namespace {
@@ -35,6 +38,13 @@ class Request {
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
   bool taken() const { return !exists(path_); }
+  // The first step whose checkpoint answers it, once it is taken.
+  int64_t answer() const {
+    std::ifstream file(request_answer_file(path_));
+    int64_t step = 0;
+    file >> step;  // 0 when the job has ended meanwhile and took the file away
+    return step;
+  }
 
  private:
   std::string path_;
@@ -65,8 +75,10 @@ int do_checkpoint(const Command& command) {
   const auto deadline = Clock::now() + std::chrono::seconds(timeout);
   while (Clock::now() < deadline) {
     const bool running = is_running();  // before the look: what it wrote at its end counts
-    if (const int64_t step = newest_step(root); step > before && (request.taken() || !running))
-      return print_checkpoint(command, root, step);
+    if (!running || request.taken()) {
+      const int64_t wanted = std::max(before + 1, request.answer());
+      if (const int64_t step = newest_step(root); step >= wanted) return print_checkpoint(command, root, step);
+    }
     if (!running)
       throw RunError("run.ended", cat(folder, ": the job ended without another checkpoint"), "see its logs");
     std::this_thread::sleep_for(kLookEvery);

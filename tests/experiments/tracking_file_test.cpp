@@ -6,8 +6,10 @@
 #include <sys/resource.h>
 
 #include <filesystem>
+#include <functional>
 
 #include "core/durable.h"
+#include "core/errors.h"
 
 namespace broadsheet {
 namespace {
@@ -37,13 +39,18 @@ class TrackingFileTest : public testing::Test {
     char folder[] = "/tmp/broadsheet-test-XXXXXX";
     folder_ = mkdtemp(folder);
     path_ = folder_ + "/records.jsonl";
+    std::filesystem::create_directory(folder_ + "/attempts");
+    fence_ = raise(1);
   }
   ~TrackingFileTest() override { std::filesystem::remove_all(folder_); }
+  Fence raise(int64_t attempt) { return Fence::raise(folder_ + "/attempts", attempt); }
+
   std::string folder_, path_;
+  Fence fence_ = Fence::join("", 1);
 };
 
 TEST_F(TrackingFileTest, RecordsThatFoundNoRoomAreThereWhenThereIsRoomAgain) {
-  AppendFile file(path_);
+  AppendFile file(path_, fence_);
   file.append("{\"step\": 1}\n");
   {
     const FileSizeLimit full(20);  // the second record fits in part
@@ -56,7 +63,7 @@ TEST_F(TrackingFileTest, RecordsThatFoundNoRoomAreThereWhenThereIsRoomAgain) {
 }
 
 TEST_F(TrackingFileTest, WhatWaitsIsWrittenAtTheLatestBySync) {
-  AppendFile file(path_);
+  AppendFile file(path_, fence_);
   {
     const FileSizeLimit full(0);
     file.append("{\"step\": 1}\n");
@@ -66,20 +73,37 @@ TEST_F(TrackingFileTest, WhatWaitsIsWrittenAtTheLatestBySync) {
 }
 
 TEST_F(TrackingFileTest, AnOlderAttemptThatIsStillAliveWritesElsewhere) {
-  AppendFile older(path_);
+  AppendFile older(path_, fence_);
   older.append("{\"step\": 1}\n");
-  cut_back_lines(path_, 1, [](const std::string&) {});
-  AppendFile newer(path_);
+  const Fence second = raise(2);
+  cut_back_lines(path_, 1, second, [](const std::string&) {});
+  AppendFile newer(path_, second);
   older.append("{\"step\": 2}\n");
   newer.append("{\"step\": 2, \"by\": \"newer\"}\n");
   EXPECT_EQ(read_file(path_), "{\"step\": 1}\n{\"step\": 2, \"by\": \"newer\"}\n");
+}
+
+TEST_F(TrackingFileTest, AnAttemptThatWasFencedOffNeitherOpensNorCuts) {
+  write_file_durably(path_, "{\"step\": 1}\n{\"step\": 2}\n");
+  raise(2);
+  for (const auto& late :
+       {std::function<void()>([&] { AppendFile(path_, fence_).append("{\"step\": 3}\n"); }),
+        std::function<void()>([&] { cut_back_lines(path_, 1, fence_, [](const std::string&) {}); })}) {
+    try {
+      late();
+      ADD_FAILURE() << "nothing was thrown";
+    } catch (const Error& error) {
+      EXPECT_TRUE(is_fenced_off(error)) << error.what();
+    }
+    EXPECT_EQ(read_file(path_), "{\"step\": 1}\n{\"step\": 2}\n");
+  }
 }
 
 TEST_F(TrackingFileTest, AFullDiskLeavesCuttingInPlace) {
   write_file_durably(path_, "{\"step\": 1}\n{\"step\": 2}\n{\"st");
   const FileSizeLimit full(0);
   std::vector<std::string> kept;
-  cut_back_lines(path_, 1, [&](const std::string& line) { kept.push_back(line); });
+  cut_back_lines(path_, 1, fence_, [&](const std::string& line) { kept.push_back(line); });
   EXPECT_EQ(read_file(path_), "{\"step\": 1}\n");
   EXPECT_EQ(kept, std::vector<std::string>{"{\"step\": 1}"});
 }

@@ -216,7 +216,9 @@ TEST_F(RunDirectoryTest, AFolderOfAnotherUserIsRefusedWithBothNames) {
   start_once();
   const bool root = geteuid() == 0;
   const std::string place = root ? folder_ : "/usr";
-  if (root) ASSERT_EQ(chown(folder_.c_str(), kOther, kOther), 0);
+  if (root) {
+    ASSERT_EQ(chown(folder_.c_str(), kOther, kOther), 0);
+  }
   try {
     RunDirectory::open(config_, place, {}, "a");
     ADD_FAILURE() << "a folder of another user";

@@ -12,6 +12,7 @@
 #include "mpi/two_layer_task.h"
 #include "trainer/health.h"
 #include "trainer/parallel/mpi_communicator.h"
+#include "trainer/save_triggers.h"
 #include "trainer/trainer.h"
 
 namespace broadsheet {
@@ -446,6 +447,7 @@ TEST(Training, ACheckpointThatWasAskedForIsWritten) {
   EXPECT_FALSE(std::filesystem::exists(options.request_file)) << "the request was not taken";
   if (!world().first()) return;
   EXPECT_EQ(trained.notes.checkpoints, (std::vector<int64_t>{0, 1, 3}));
+  EXPECT_FALSE(std::filesystem::exists(request_answer_file(options.request_file))) << "left behind";
 }
 
 TEST(Training, Bfloat16StaysNearFloat32) {

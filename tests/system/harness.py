@@ -133,6 +133,9 @@ class Run:
                                         preexec_fn=end_with_the_test)
 
     def wait(self):
+        """Its exit status; a second call has the same answer."""
+        if self.output.closed:
+            return self.process.returncode
         try:
             self.stdout, _ = self.process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:

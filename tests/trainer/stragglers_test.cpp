@@ -80,7 +80,9 @@ TEST(Stragglers, TinyStepsAreJudgedOverHalfASecond) {
   EXPECT_EQ(named, 0);
   for (int step = 0; step < 250; ++step) {
     const auto slow = stragglers.add({{5'000'000, 1000}, {10'000'000, 1000}});
-    if (slow) EXPECT_EQ(slow->rank, 1);
+    if (slow) {
+      EXPECT_EQ(slow->rank, 1);
+    }
     named += slow ? 1 : 0;
   }
   EXPECT_EQ(named, 1);

@@ -38,8 +38,7 @@ def run(lab, seed, place):
         code = older.wait()
         check(code not in (0, 75), f"the older incarnation ended with {code}: {older.said()}")
         check("fenced" in older.stderr or "newer attempt" in older.stderr, f"it does not say why: {older.stderr}")
-        if not newer.ended():
-            newer.wait()
+        newer.wait()
     finally:
         wake(stopped)
     check(newer.process.returncode == DONE, f"the newer one ended with {newer.process.returncode}: {newer.said()}")
