@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 
+#include "core/checksum.h"
 #include "core/errors.h"
 #include "core/text.h"
 #include "data/field_reader.h"
 #include "data/manifest.h"
 #include "data/shard_file.h"
+#include "data/tokenizers/tokenizer.h"
 
 namespace broadsheet {
 namespace {
@@ -37,6 +39,15 @@ class Hdf5ShardSet : public ShardSet {
   const std::string& name() const override { return manifest_.name; }
   const std::string& fingerprint() const override { return manifest_.fingerprint; }
   const std::string& tokenizer_fingerprint() const override { return manifest_.tokenizer_fingerprint; }
+  bool has_tokenizer_of(const std::string& tokenizer_folder) const override {
+    size_t listed = 0;
+    for (const auto& [name, file] : manifest_.files) listed += starts_with(name, "tokenizer/");
+    const std::vector<std::string> names = tokenizer_files(tokenizer_folder);
+    return names.size() == listed && std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+             const auto mine = manifest_.files.find("tokenizer/" + name);
+             return mine != manifest_.files.end() && mine->second.sha256 == sha256_file(tokenizer_folder + "/" + name);
+           });
+  }
   const std::vector<FieldInfo>& fields() const override { return manifest_.fields; }
   int64_t size(Split split) const override { return part(split).documents; }
 

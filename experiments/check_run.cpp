@@ -55,7 +55,8 @@ class RunChecker {
           "prepare it with another split");
     }
     const std::string folder = tokenizer_folder_.empty() ? config_.model.tokenizer : tokenizer_folder_;
-    if (!folder.empty() && load_tokenizer(folder)->fingerprint() != corpus.tokenizer_fingerprint()) {
+    if (!folder.empty() && !corpus.has_tokenizer_of(folder) &&
+        load_tokenizer(folder)->fingerprint() != corpus.tokenizer_fingerprint()) {
       add("data.corpus", "corpus.other_tokenizer",
           cat("the corpus was tokenised with another tokenizer than the one in ", folder),
           cat("prepare the corpus with tokenizer: ", folder));

@@ -2,7 +2,8 @@
 
 #include <ATen/Parallel.h>
 
-#include <cstring>
+#include <algorithm>
+#include <atomic>
 
 #include "checkpoints/huggingface.h"
 #include "checkpoints/parts.h"
@@ -81,18 +82,34 @@ nlohmann::json read_json(const std::string& path) {
   }
 }
 
-// The faults of a checkpoint's parts, each rank having read some of them; equal on every rank.
+// Calls work(i) for 0 <= i < count on this rank's threads, whoever is free taking the next: what one thread does alone
+// here is mostly copying and page faults.
+template <class Work>
+void on_all_threads(size_t count, const Work& work) {
+  std::atomic<size_t> next = 0;
+  at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), static_cast<int64_t>(count)), 1, [&](int64_t, int64_t) {
+    for (size_t i; (i = next.fetch_add(1)) < count;) work(i);
+  });
+}
+
+// The faults of a checkpoint's parts, each thread of each rank having read some of them; equal on every rank.
 std::vector<std::string> verify_together(const std::string& folder, Communicator& ranks) {
-  std::vector<std::string> faults;
-  try {
-    faults = verify_checkpoint(open_checkpoint(folder), ranks.rank(), ranks.size());
-  } catch (const Error& error) {
-    faults.push_back(error.what());
-  }
+  const int threads = at::get_num_threads();
+  std::vector<std::vector<std::string>> faults(static_cast<size_t>(threads));
+  on_all_threads(faults.size(), [&](size_t thread) {
+    try {
+      faults[thread] = verify_checkpoint(open_checkpoint(folder), ranks.rank() * threads + static_cast<int>(thread),
+                                         ranks.size() * threads);
+    } catch (const Error& error) {
+      faults[thread].push_back(error.what());
+    }
+  });
   const std::string mine = nlohmann::json(faults).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   std::vector<std::string> all;
   for (const std::string& gathered : ranks.all_gather(mine))
-    for (const nlohmann::json& fault : nlohmann::json::parse(gathered)) all.push_back(fault);
+    for (const nlohmann::json& of_thread : nlohmann::json::parse(gathered))
+      for (const std::string fault : of_thread)
+        if (std::find(all.begin(), all.end(), fault) == all.end()) all.push_back(fault);
   return all;
 }
 
@@ -168,20 +185,23 @@ void load_checkpoint_optimizer(const std::string& folder, Optimizer& optimizer) 
   for (const PartRecord& part : checkpoint_parts(open_checkpoint(folder))) files.push_back(part.file);
   const OptimizerParts parts = OptimizerParts::open(folder, files);
   const std::vector<Optimizer::NamedState> state = optimizer.state();
-  for (const TensorView& wanted : optimizer_views(state)) parts.read(wanted);
+  const std::vector<TensorView> wanted = optimizer_views(state);
+  on_all_threads(wanted.size(), [&](size_t i) { parts.read(wanted[i]); });
 }
 
 void load_checkpoint_weights(const std::string& folder, ParameterList& parameters) {
   const WeightFiles files = WeightFiles::open(folder);
-  for (const TensorView& wanted : tensor_views(parameters)) {
+  const std::vector<TensorView> all = tensor_views(parameters);
+  on_all_threads(all.size(), [&](size_t i) {
+    const TensorView& wanted = all[i];
     const TensorView* found = files.find(wanted.name);
     if (!found || found->dtype != wanted.dtype || found->shape != wanted.shape)
       throw UserError(
           "checkpoint.model",
           cat(folder, ": the checkpoint's model ", found ? "has another shape for " : "has no ", wanted.name),
           "the checkpoint belongs to another model; start anew with --fresh");
-    std::memcpy(const_cast<std::byte*>(wanted.bytes.data()), found->bytes.data(), found->bytes.size());
-  }
+    copy_bytes(*found, const_cast<std::byte*>(wanted.bytes.data()));
+  });
 }
 
 }  // namespace broadsheet

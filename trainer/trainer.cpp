@@ -106,7 +106,8 @@ Training::Training(Task& task, const ShardSet& corpus, Communicator& ranks, cons
       plan_(plan_of(corpus, options)),
       counts_(count_steps(plan_.examples, options.train, options.validation)),
       metric_(metric_of(task, options)),
-      gradients_(make_gradient_sum(options.train.reduction, task.parameters(), ranks)),
+      gradients_(make_gradient_sum(options.train.reduction, task.parameters(), ranks,
+                                   options.weights_follow ? FirstValues::kFollow : FirstValues::kOfFirstRank)),
       optimizer_(make_optimizer(gradients_->trained(), options.train)),
       identity_(run_identity(task, plan_, corpus.fingerprint(), options)),
       snapshots_(task, *optimizer_, ranks, options, identity_, observer),
@@ -142,6 +143,7 @@ TrainOutcome Training::run() {
 
 bool Training::start_or_resume() {
   const bool resumed = resume(task_, *optimizer_, state_, identity_, ranks_, options_);
+  BROADSHEET_ASSERT(resumed || !options_.weights_follow);
   note_step(state_.step);
   if (ranks_.first()) observer_.on_start(state_.step, counts_.total_steps, counts_.steps_per_epoch);
   return resumed && state_.step > 0;

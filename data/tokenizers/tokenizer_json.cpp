@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <unordered_set>
 #include <vector>
 
 #include "core/durable.h"
@@ -71,13 +72,16 @@ class Section {
     const Json* found = find(key);
     if (found == nullptr && missing) return *missing;
     if (found == nullptr) fail("missing", key, "is missing", remedy());
+    return integer_in(key, *found, low, high);
+  }
+  // `value` is what `key` has.
+  int64_t integer_in(const std::string& key, const Json& value, int64_t low, int64_t high) const {
     // A number above the range of int64 is stored unsigned and would wrap.
-    const bool fits =
-        found->is_number_integer() && (!found->is_number_unsigned() || found->get<uint64_t>() <= INT64_MAX);
-    if (!fits || found->get<int64_t>() < low || found->get<int64_t>() > high)
-      fail("range", key, cat("found ", found->dump().substr(0, 40), ", wanted an integer from ", low, " to ", high),
+    const bool fits = value.is_number_integer() && (!value.is_number_unsigned() || value.get<uint64_t>() <= INT64_MAX);
+    if (!fits || value.get<int64_t>() < low || value.get<int64_t>() > high)
+      fail("range", key, cat("found ", value.dump().substr(0, 40), ", wanted an integer from ", low, " to ", high),
            remedy());
-    return found->get<int64_t>();
+    return value.get<int64_t>();
   }
   const Json& value() const { return value_; }
   const std::string& file() const { return file_; }
@@ -106,8 +110,8 @@ void read_model(const Section& model, WordPieceSpec& spec) {
     model.fail("vocabulary", "vocab", cat("has ", count, " tokens, wanted 1 to ", kMaxVocabulary), "use another model");
   // Ids may have gaps, but not so many that they are no vocabulary.
   const int64_t highest = 2 * count + 1000;
-  for (const auto& [token, unused] : vocabulary.value().items()) {
-    const auto id = static_cast<size_t>(vocabulary.integer(token, std::nullopt, 0, highest));
+  for (const auto& [token, value] : vocabulary.value().items()) {
+    const auto id = static_cast<size_t>(vocabulary.integer_in(token, value, 0, highest));
     if (token.empty()) vocabulary.fail("vocabulary", "", cat("the token of id ", id, " is empty"), "remove it");
     if (spec.vocabulary.size() <= id) spec.vocabulary.resize(id + 1);
     if (!spec.vocabulary[id].empty())
@@ -188,7 +192,7 @@ Json read_tokenizer_json_file(const std::string& path) {
     throw UserError(Fault{
         "tokenizer.json", {path, 0, 0}, "", printable(what, kLongestMessage), "download the model's files again"});
   };
-  std::vector<std::set<std::string>> keys;
+  std::vector<std::unordered_set<std::string>> keys;
   const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
     if (depth > kMaxDepth) fail(cat("is nested more than ", kMaxDepth, " deep"));
     if (event == Json::parse_event_t::object_start) keys.emplace_back();

@@ -200,10 +200,11 @@ bool WordPieceTokenizer::continues_word(int32_t id) const {
 }
 
 std::string WordPieceTokenizer::compute_fingerprint() const {
-  Sha256 hash;
-  const auto field = [&hash](std::string_view value) {
-    hash.update(cat(value.size(), ":"));
-    hash.update(value);
+  std::string text;
+  const auto field = [&text](std::string_view value) {
+    text += std::to_string(value.size());
+    text += ':';
+    text += value;
   };
   field("broadsheet wordpiece 1");
   const BertNormalizerOptions& n = spec_.normalizer;
@@ -217,7 +218,7 @@ std::string WordPieceTokenizer::compute_fingerprint() const {
     field(cat(token.id, " ", token.single_word, token.lstrip, token.rstrip, token.normalized));
     field(token.content);
   }
-  return hash.hex();
+  return sha256_hex(text);
 }
 
 }  // namespace broadsheet

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "checkpoints/snapshot.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "launcher/answer.h"
@@ -61,6 +62,12 @@ RankDirectory::RankDirectory(const RunConfig& config, const RunRequest& request,
   install_stop_signals();
   start_log(ranks);
   announce(config, ranks);
+}
+
+bool RankDirectory::has_checkpoints(Communicator& ranks) const {
+  std::vector<std::string> told_later;  // by the one who chooses among them
+  const bool mine = first_ && !list_checkpoints(checkpoints(), &told_later).empty();
+  return ranks.broadcast(mine ? "yes" : "no", 0) == "yes";
 }
 
 void RankDirectory::open(const RunConfig& config, const RunRequest& request, Communicator& ranks) {

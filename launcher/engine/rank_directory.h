@@ -24,6 +24,8 @@ class RankDirectory {
   int64_t attempt() const { return directory_->attempt(); }
   Fence fence() const { return directory_->fence(); }
   std::string checkpoints() const { return directory_->checkpoints(); }
+  // Collective: whether there is one in checkpoints(), as the first rank sees it.
+  bool has_checkpoints(Communicator& ranks) const;
   std::string model() const { return directory_->model(); }
   std::string results() const { return directory_->results(); }
   std::string report() const { return directory_->report(); }

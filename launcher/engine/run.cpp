@@ -19,7 +19,8 @@
 namespace broadsheet {
 namespace {
 
-TaskRequest task_request(const RunConfig& config, const ShardSet& corpus, std::shared_ptr<const Tokenizer> tokenizer) {
+TaskRequest task_request(const RunConfig& config, const ShardSet& corpus, std::shared_ptr<const Tokenizer> tokenizer,
+                         bool weights_follow) {
   TaskRequest request;
   request.model = config.model;
   request.task = config.task;
@@ -28,6 +29,7 @@ TaskRequest task_request(const RunConfig& config, const ShardSet& corpus, std::s
   request.dropout = config.train.dropout;
   if (!config.task.label.empty()) request.classes = corpus.field(config.task.label).classes;
   request.tokenizer = std::move(tokenizer);
+  request.weights_follow = weights_follow;
   return request;
 }
 
@@ -51,8 +53,10 @@ int run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog) {
   const std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(tokenizer_folder);
   agree_on_inputs(*corpus, *tokenizer, ranks);
 
-  // 4. The task: a model, its head, its loss and its metrics.
-  const std::unique_ptr<Task> task = make_task(task_request(config, *corpus, tokenizer));
+  // 4. The task: a model, its head, its loss and its metrics. Where there is a checkpoint, its weights are the ones to
+  // read: going on from it either succeeds or ends the run.
+  const bool weights_follow = directory.has_checkpoints(ranks);
+  const std::unique_ptr<Task> task = make_task(task_request(config, *corpus, tokenizer, weights_follow));
   apply_freeze(task->parameters(), config.freeze);
   if (config.validation.metric.empty()) config.validation.metric = task->default_metric();
 
@@ -67,6 +71,7 @@ int run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog) {
   options.seed = config.seed;
   options.checkpoint_root = directory.checkpoints();
   options.attempt = directory.attempt();
+  options.weights_follow = weights_follow;
   options.identity = checkpoint_identity(config, *tokenizer);
   options.runtime = runtime_identity();
   options.request_file = checkpoint_request_file(directory.folder());

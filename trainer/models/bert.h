@@ -39,10 +39,11 @@ class BertModel {
  public:
   // From a folder's weights: shapes are checked before memory is taken. A head that the folder lacks is initialised
   // from `seed` and reported as missing; a missing encoder tensor is UserError("model.missing_tensor").
-  BertModel(const BertConfig& config, const BertHeads& heads, const WeightFiles& files, uint64_t seed);
+  BertModel(const BertConfig& config, const BertHeads& heads, const WeightFiles& files, uint64_t seed,
+            ModelValues values = ModelValues::kRead);
   // From scratch: normal(0, initializer_range) weights with a zero row for padding, zero biases, LayerNorm ones.
   // UserError("model.too_large") above 4e9 parameters.
-  BertModel(const BertConfig& config, const BertHeads& heads, uint64_t seed);
+  BertModel(const BertConfig& config, const BertHeads& heads, uint64_t seed, ModelValues values = ModelValues::kRead);
 
   const BertConfig& config() const { return config_; }
   // Handles to the tensors that the forward pass reads: changing one in place changes the model.
@@ -73,6 +74,7 @@ class BertModel {
   };
 
   void allocate();
+  void settle(ModelValues values, uint64_t seed);
   void initialise(const std::vector<std::string>& names, uint64_t seed);
   void connect(const BertHeads& heads);
   const at::Tensor& tensor(const std::string& name) const;

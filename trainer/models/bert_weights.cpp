@@ -88,7 +88,8 @@ std::vector<ParameterSpec> bert_parameters(const BertConfig& config, const BertH
   return specs;
 }
 
-BertModel::BertModel(const BertConfig& config, const BertHeads& heads, const WeightFiles& files, uint64_t seed)
+BertModel::BertModel(const BertConfig& config, const BertHeads& heads, const WeightFiles& files, uint64_t seed,
+                     ModelValues values)
     : config_(config), specs_(bert_parameters(config, heads)) {
   check_before_allocating(specs_, files, heads.keep_classifier);
   allocate();
@@ -97,7 +98,7 @@ BertModel::BertModel(const BertConfig& config, const BertHeads& heads, const Wei
     const bool skipped = !heads.keep_classifier && starts_with(parameter.name, "classifier.");
     if (!skipped) taken.push_back(parameter);
   }
-  report_ = load_parameters(taken, files, {""});
+  report_ = load_parameters(taken, files, {""}, values);
   if (!heads.keep_classifier && heads.labels > 0) {
     report_.missing.insert(report_.missing.end(), {"classifier.weight", "classifier.bias"});
   }
@@ -107,11 +108,11 @@ BertModel::BertModel(const BertConfig& config, const BertHeads& heads, const Wei
     if (files.find("cls.predictions.bias") != nullptr) std::erase(report_.unused, "cls.predictions.decoder.bias");
     if (!config.tie_word_embeddings) std::erase(report_.unused, "cls.predictions.bias");
   }
-  initialise(report_.missing, seed);
+  settle(values, seed);
   connect(heads);
 }
 
-BertModel::BertModel(const BertConfig& config, const BertHeads& heads, uint64_t seed)
+BertModel::BertModel(const BertConfig& config, const BertHeads& heads, uint64_t seed, ModelValues values)
     : config_(config), specs_(bert_parameters(config, heads)) {
   double count = 0;
   for (const ParameterSpec& spec : specs_) {
@@ -126,7 +127,7 @@ BertModel::BertModel(const BertConfig& config, const BertHeads& heads, uint64_t 
                     "choose a smaller hidden_size, num_hidden_layers or vocab_size");
   }
   allocate();
-  initialise(report_.missing, seed);
+  settle(values, seed);
   connect(heads);
 }
 
@@ -135,6 +136,11 @@ void BertModel::allocate() {
     const at::Tensor tensor = at::empty(spec.shape, at::kFloat).requires_grad_(true);
     parameters_.push_back({spec.name, tensor, spec.decay, spec.layer});
   }
+}
+
+void BertModel::settle(ModelValues values, uint64_t seed) {
+  if (values == ModelValues::kRead) return initialise(report_.missing, seed);
+  report_ = {};  // nothing was initialised, nothing left unused
 }
 
 void BertModel::initialise(const std::vector<std::string>& names, uint64_t seed) {

@@ -85,8 +85,8 @@ void check_weight(const std::string& name, const std::vector<int64_t>& shape, co
   }
 }
 
-LoadReport load_parameters(ParameterList& parameters, const WeightFiles& files,
-                           const std::vector<std::string>& aliases) {
+LoadReport load_parameters(ParameterList& parameters, const WeightFiles& files, const std::vector<std::string>& aliases,
+                           ModelValues values) {
   const at::NoGradGuard no_grad;
   LoadReport report;
   Faults faults;
@@ -107,7 +107,7 @@ LoadReport load_parameters(ParameterList& parameters, const WeightFiles& files,
   }
   faults.throw_if_any();
   for (size_t i = 0; i < parameters.size(); ++i) {
-    if (sources[i] == nullptr) continue;
+    if (sources[i] == nullptr || values == ModelValues::kFollow) continue;
     at::Tensor& target = parameters[i].tensor;
     const at::ScalarType type = *weight_type(sources[i]->dtype);
     const bool straight = type == target.scalar_type() && target.is_cpu() && target.is_contiguous();

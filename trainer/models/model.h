@@ -38,6 +38,9 @@ struct PassContext {
   uint64_t step = 0;
 };
 
+// Whether a model's first values are read (or drawn, where there are none), or will all be read from a checkpoint.
+enum class ModelValues { kRead, kFollow };
+
 // Which names a folder lacked and which of its tensors nobody took; shown to the user.
 struct LoadReport {
   std::vector<std::string> missing;  // initialised anew
@@ -54,8 +57,9 @@ void check_weight(const std::string& name, const std::vector<int64_t>& shape, co
 // Copies every parameter from `files` by name, converting to float32; a shape that differs is UserError
 // ("model.shape") naming tensor, found and wanted. Names absent in `files` keep their initial values and are reported.
 // `aliases`: other prefixes to try, e.g. "" for "bert." (folders saved from the bare encoder).
-LoadReport load_parameters(ParameterList& parameters, const WeightFiles& files,
-                           const std::vector<std::string>& aliases);
+// With kFollow names, types and shapes are checked all the same, and nothing is copied.
+LoadReport load_parameters(ParameterList& parameters, const WeightFiles& files, const std::vector<std::string>& aliases,
+                           ModelValues values = ModelValues::kRead);
 
 // Views of the parameters' bytes for a checkpoint or a model folder. The views borrow from `parameters`, which must be
 // contiguous CPU tensors.

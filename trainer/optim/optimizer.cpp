@@ -7,6 +7,7 @@
 
 #include "core/errors.h"
 #include "core/text.h"
+#include "trainer/optim/fresh_memory.h"
 #include "trainer/optim/kernels.h"
 #include "trainer/optim/twin_buffers.h"
 
@@ -42,9 +43,9 @@ std::vector<at::Tensor> all_tensors(const std::vector<Parameter>& parameters,
 }
 
 std::vector<at::Tensor> zeros_like_all(const std::vector<Parameter>& parameters) {
-  std::vector<at::Tensor> zeros;
-  for (const Parameter& parameter : parameters) zeros.push_back(at::zeros(parameter.tensor.sizes(), at::kFloat));
-  return zeros;
+  std::vector<at::Tensor> tensors;
+  for (const Parameter& parameter : parameters) tensors.push_back(parameter.tensor);
+  return fresh_zeros_like(tensors);
 }
 
 // What the two optimizers share: parameters, their states, the twin buffers, and the walk over all of it.

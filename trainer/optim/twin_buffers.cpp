@@ -1,10 +1,9 @@
 #include "trainer/optim/twin_buffers.h"
 
-#include <c10/core/CPUAllocator.h>
-
 #include <utility>
 
 #include "core/errors.h"
+#include "trainer/optim/fresh_memory.h"
 
 namespace broadsheet {
 
@@ -25,7 +24,10 @@ void TwinBuffers::hold() {
   BROADSHEET_ASSERT(state_ == State::kFree);
   state_ = State::kHeld;
   if (!spare_.empty()) return;
-  for (const at::Tensor& tensor : tensors_) spare_.push_back(c10::GetCPUAllocator()->allocate(tensor.nbytes()));
+  size_t bytes = 0;
+  for (const at::Tensor& tensor : tensors_) bytes += FreshMemory::rounded(tensor.nbytes());
+  FreshMemory memory(bytes);
+  for (const at::Tensor& tensor : tensors_) spare_.push_back(memory.take(tensor.nbytes()));
 }
 
 void TwinBuffers::release() {

@@ -48,8 +48,10 @@ std::vector<TreePlace> tree_places(const LeafRun& run) {
   return places;
 }
 
-ConsistentSum::ConsistentSum(ParameterList& parameters, Communicator& ranks)
-    : ranks_(ranks), trained_(share_parameters(parameters, ranks)), tree_([this](at::Tensor& left, at::Tensor& right) {
+ConsistentSum::ConsistentSum(ParameterList& parameters, Communicator& ranks, FirstValues values)
+    : ranks_(ranks),
+      trained_(share_parameters(parameters, ranks, values)),
+      tree_([this](at::Tensor& left, at::Tensor& right) {
         left.add_(right);
         pool_.push_back(std::move(right));
       }) {

@@ -20,7 +20,7 @@ class MpiCommunicator;
 
 class ConsistentSum : public GradientSum {
  public:
-  ConsistentSum(ParameterList& parameters, Communicator& ranks);
+  ConsistentSum(ParameterList& parameters, Communicator& ranks, FirstValues values = FirstValues::kOfFirstRank);
   ~ConsistentSum() override;
 
   void begin_step(const LeafRun& micro_batches) override;

@@ -57,42 +57,41 @@ void check_same_on_every_rank(const ParameterList& parameters, c10d::ProcessGrou
 
 namespace {
 
-std::vector<Parameter> share(ParameterList& parameters, const c10::intrusive_ptr<c10d::ProcessGroup>& group) {
+std::vector<Parameter> share(ParameterList& parameters, const c10::intrusive_ptr<c10d::ProcessGroup>& group,
+                             FirstValues values) {
   const at::NoGradGuard no_grad;
   check_same_on_every_rank(parameters, *group);
   std::vector<Parameter> trained;
-  std::vector<at::Tensor> values;
+  std::vector<at::Tensor> tensors;
   for (Parameter& parameter : parameters) {
     BROADSHEET_ASSERT(parameter.tensor.is_contiguous() && parameter.tensor.is_leaf());
-    values.push_back(parameter.tensor.detach());
+    tensors.push_back(parameter.tensor.detach());
     if (!parameter.tensor.requires_grad()) continue;
-    // From the first step on gradients accumulate into zeros, so that the first step's bits are no special case.
-    parameter.tensor.mutable_grad() = at::zeros_like(parameter.tensor);
     trained.push_back(parameter);
   }
   BROADSHEET_ASSERT(!trained.empty());
-  c10d::broadcast_coalesced(group, values, static_cast<size_t>(kBucketBytes));
+  if (values == FirstValues::kOfFirstRank) c10d::broadcast_coalesced(group, tensors, static_cast<size_t>(kBucketBytes));
   return trained;
 }
 
 }  // namespace
 
-std::vector<Parameter> share_parameters(ParameterList& parameters, Communicator& ranks) {
-  return share(parameters, make_process_group(c10::make_intrusive<MpiBackend>(ranks)));
+std::vector<Parameter> share_parameters(ParameterList& parameters, Communicator& ranks, FirstValues values) {
+  return share(parameters, make_process_group(c10::make_intrusive<MpiBackend>(ranks)), values);
 }
 
 std::unique_ptr<GradientSum> make_gradient_sum(const std::string& reduction, ParameterList& parameters,
-                                               Communicator& ranks) {
-  if (reduction == "fast") return std::make_unique<DataParallel>(parameters, ranks);
-  if (reduction == "consistent") return std::make_unique<ConsistentSum>(parameters, ranks);
+                                               Communicator& ranks, FirstValues values) {
+  if (reduction == "fast") return std::make_unique<DataParallel>(parameters, ranks, values);
+  if (reduction == "consistent") return std::make_unique<ConsistentSum>(parameters, ranks, values);
   throw UserError("config.reduction", cat("train.reduction is \"", reduction, "\""), "use fast or consistent");
 }
 
-DataParallel::DataParallel(ParameterList& parameters, Communicator& ranks)
+DataParallel::DataParallel(ParameterList& parameters, Communicator& ranks, FirstValues values)
     : ranks_(ranks),
       backend_(c10::make_intrusive<MpiBackend>(ranks)),
       group_(make_process_group(backend_)),
-      trained_(share(parameters, group_)) {
+      trained_(share(parameters, group_, values)) {
   std::vector<at::Tensor> tensors;
   for (const Parameter& parameter : trained_) tensors.push_back(parameter.tensor);
   std::vector<std::vector<size_t>> buckets = std::get<0>(c10d::compute_bucket_assignment_by_size(
@@ -105,6 +104,12 @@ DataParallel::DataParallel(ParameterList& parameters, Communicator& ranks)
       kFirstBucketBytes, /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false,
       std::vector<int64_t>{kFirstBucketBytes, kBucketBytes});
   reducer_->register_comm_hook(std::make_unique<SumHook>(group_));
+  // From the first step on gradients accumulate in the buckets, so that the first step's bits are no special case and
+  // nothing is copied there. begin_step() makes them zeros.
+  for (c10d::GradBucket& bucket : reducer_->get_grad_buckets(/*return_zero_tensors=*/false)) {
+    std::vector<at::Tensor> owners = bucket.getParameters(), views = bucket.getGradients();
+    for (size_t i = 0; i < owners.size(); ++i) owners[i].mutable_grad() = views[i];
+  }
 }
 
 DataParallel::~DataParallel() {

@@ -156,6 +156,7 @@ std::unique_ptr<Task> make_task(const TaskRequest& request) {
   } else {
     from_folder(locate_model(request.model.from).weights_folder, setup);
   }
+  setup.weights_follow = request.weights_follow;
   override_dropout(setup.bert, request.dropout);
   return build(std::move(setup));
 }

@@ -78,6 +78,8 @@ struct TaskRequest {
   std::optional<double> dropout;     // overrides the model's own
   std::vector<std::string> classes;  // classification: names by id
   std::shared_ptr<const Tokenizer> tokenizer;
+  // The weights are read from a checkpoint later: shapes and names are checked here, values are neither read nor drawn.
+  bool weights_follow = false;
 };
 // Builds the model (from a folder or from scratch) and its head. Throws UserError ("model.*", "task.*").
 std::unique_ptr<Task> make_task(const TaskRequest& request);

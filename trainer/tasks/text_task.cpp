@@ -13,8 +13,9 @@ constexpr int64_t kPredictBatch = 32;
 constexpr uint64_t kMostClasses = 1000000;
 
 BertModel make_model(const TaskSetup& setup, const BertHeads& heads) {
-  return setup.weights ? BertModel(setup.bert, heads, *setup.weights, setup.seed)
-                       : BertModel(setup.bert, heads, setup.seed);
+  const ModelValues values = setup.weights_follow ? ModelValues::kFollow : ModelValues::kRead;
+  return setup.weights ? BertModel(setup.bert, heads, *setup.weights, setup.seed, values)
+                       : BertModel(setup.bert, heads, setup.seed, values);
 }
 
 void check_setup(const TaskSetup& setup) {

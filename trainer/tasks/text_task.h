@@ -22,6 +22,7 @@ struct TaskSetup {
   uint64_t seed = 1;
   std::vector<std::string> classes;
   std::shared_ptr<const Tokenizer> tokenizer;
+  bool weights_follow = false;  // as in TaskRequest
 };
 
 std::unique_ptr<Task> make_masked_lm(TaskSetup setup);

@@ -3,6 +3,7 @@ import errno
 import os
 import random
 
+from harness import last_step
 from lab import (DONE, Config, Run, check, check_clean, check_same, checkpoints, is_whole, newest_whole, shim,
                  wait_until_gone)
 
@@ -30,8 +31,15 @@ def run(lab, seed, place):
     code = job.wait()
     told = f"{action}{' from then on' if always else ''} at call {number} ({call}) of rank {rank} of {ranks}"
     check((place / "marks").exists(), f"{told}: never reached")
-    check(code == DONE, f"{told}: exit {code}: {job.said()}")
     wait_until_gone(folder)
+    if always and code == 1:  # training is over, and the model could not be published on that disk either
+        reason = os.strerror(int(action.split(":")[1]))
+        check(reason in job.said() and "/checkpoints" in job.said(), f"{told}: exit 1: {job.said()}")
+        check(last_step(folder) == config.steps, f"{told}: exit 1 after step {last_step(folder)}: {job.said()}")
+        check(newest_whole(folder) >= START, f"{told}: the newest whole checkpoint is {newest_whole(folder)}")
+        lab.finish(folder, config, want)
+        return
+    check(code == DONE, f"{told}: exit {code}: {job.said()}")
     if always and action != "short":
         check_same(want, folder, but=("last checkpoint", "last model", "last optimizer", "last state"))
         check(newest_whole(folder) >= START, f"{told}: the newest whole checkpoint is {newest_whole(folder)}")
