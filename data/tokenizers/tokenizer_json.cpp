@@ -184,6 +184,20 @@ void read_decoder(const Section& root, WordPieceSpec& spec) {
   spec.decoder_cleanup = decoder.flag("cleanup", true);
 }
 
+// Of a text that has one; with a set for each object, which is too slow for vocabularies that are well.
+std::string key_that_is_there_twice(const std::string& text) {
+  std::vector<std::unordered_set<std::string>> keys;
+  std::string twice;
+  [[maybe_unused]] const Json whole = Json::parse(text, [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second && twice.empty())
+      twice = parsed.get<std::string>();
+    return true;
+  });
+  return twice;
+}
+
 }  // namespace
 
 Json read_tokenizer_json_file(const std::string& path) {
@@ -192,13 +206,16 @@ Json read_tokenizer_json_file(const std::string& path) {
     throw UserError(Fault{
         "tokenizer.json", {path, 0, 0}, "", printable(what, kLongestMessage), "download the model's files again"});
   };
-  std::vector<std::unordered_set<std::string>> keys;
+  std::vector<size_t> keys;  // of the objects that are open
   const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
     if (depth > kMaxDepth) fail(cat("is nested more than ", kMaxDepth, " deep"));
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
-      fail(cat("has the key '", parsed.get<std::string>(), "' twice in one object"));
+    if (event == Json::parse_event_t::object_start) keys.push_back(0);
+    if (event == Json::parse_event_t::key) ++keys.back();
+    if (event == Json::parse_event_t::object_end) {
+      if (parsed.size() != keys.back())
+        fail(cat("has the key '", key_that_is_there_twice(text), "' twice in one object"));
+      keys.pop_back();
+    }
     return true;
   };
   try {

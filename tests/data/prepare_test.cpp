@@ -103,6 +103,22 @@ TEST(Prepare, ADocumentKeepsItsSplitWhenOthersCome) {
       EXPECT_EQ(split_of(corpus->string(part, "id", document), config.split), part);
 }
 
+TEST(Prepare, TheTokenizersFilesAreRecognisedWithoutReadingThem) {
+  TempFolder folder;
+  const CorpusConfig config = text_corpus(folder, write_text(folder / "in.txt", numbered_lines(50)), "text");
+  prepare_corpus(config, false);
+  const auto corpus = ShardSet::open(config.output);
+  EXPECT_TRUE(corpus->has_tokenizer_of(config.tokenizer));
+  const std::string path = config.tokenizer + "/vocab.txt", before = read_file(path);
+  write_text(path, before + "another\n");
+  EXPECT_FALSE(corpus->has_tokenizer_of(config.tokenizer));
+  write_text(path, before);
+  EXPECT_TRUE(corpus->has_tokenizer_of(config.tokenizer));
+  write_text(config.tokenizer + "/tokenizer_config.json", "{}");
+  EXPECT_FALSE(corpus->has_tokenizer_of(config.tokenizer)) << "a file more can change everything";
+  EXPECT_FALSE(corpus->has_tokenizer_of(folder / "nowhere"));
+}
+
 TEST(Prepare, AGroupNeverStraddlesSplits) {
   TempFolder folder;
   std::string lines;

@@ -73,6 +73,19 @@ TEST(BertWeights, AHeadOfAnotherKindIsUnused) {
   EXPECT_TRUE(whole.load_report().missing.empty());
 }
 
+TEST(BertWeights, WhatACheckpointWillFillIsCheckedAndNotRead) {
+  const std::string folder = golden_folder("encoder");
+  const BertConfig config = read_bert_config(read_json(folder + "/config.json"), folder + "/config.json");
+  const WeightFiles files = WeightFiles::open(folder);
+  BertModel model(config, {.masked_lm = true}, files, 1, ModelValues::kFollow);
+  EXPECT_TRUE(model.load_report().missing.empty()) << "nothing is initialised anew";
+  EXPECT_EQ(model.parameters().size(), load(folder, {.masked_lm = true}).parameters().size());
+  BertConfig wider = config;
+  wider.vocab_size += 1;
+  const std::string error = error_of([&] { BertModel(wider, {.masked_lm = true}, files, 1, ModelValues::kFollow); });
+  expect_contains(error, {"word_embeddings", "has shape"});
+}
+
 TEST(BertWeights, NoParameterExistsThatTheLossNeverUses) {
   BertModel model = load(golden_folder("encoder"), {.masked_lm = true});
   for (const Parameter& parameter : model.parameters()) {

@@ -6,6 +6,7 @@
 
 #include "core/durable.h"
 #include "core/errors.h"
+#include "trainer/fresh_memory.h"
 #include "trainer/optim/kernels.h"
 #include "trainer/optim/optimizer.h"
 
@@ -163,6 +164,20 @@ TEST(OptimizerKernels, AnElementsBitsDoNotDependOnItsPlace) {
   adamw_update({p, gradient, p + kCount, p + 2 * kCount}, {p, p + kCount, p + 2 * kCount}, kCount, factors);
   EXPECT_EQ(whole, single);
   EXPECT_EQ(whole, inplace);
+}
+
+TEST(FreshMemory, IsZeroAlignedAndAsLongLivedAsAnyPieceOfIt) {
+  std::vector<at::Tensor> zeros = fresh_zeros({{3, 5}, {0}, {1'000'000}});
+  for (const at::Tensor& tensor : zeros) {
+    EXPECT_EQ(tensor.count_nonzero().item<int64_t>(), 0);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(tensor.data_ptr()) % FreshMemory::kAlignment, 0);
+    EXPECT_EQ(tensor.storage().nbytes(), tensor.nbytes()) << "each is alone in its storage";
+  }
+  EXPECT_EQ(zeros[0].sizes().vec(), (std::vector<int64_t>{3, 5}));
+  const at::Tensor last = zeros[2];
+  zeros.clear();
+  last.fill_(2);
+  EXPECT_EQ(last.sum().item<double>(), 2e6);
 }
 
 TEST(Optimizer, AnUnknownNameIsTheUsersError) {

@@ -5,6 +5,7 @@
 
 #include "core/errors.h"
 #include "core/text.h"
+#include "trainer/fresh_memory.h"
 #include "trainer/models/bert.h"
 #include "trainer/models/initialise.h"
 
@@ -132,10 +133,11 @@ BertModel::BertModel(const BertConfig& config, const BertHeads& heads, uint64_t 
 }
 
 void BertModel::allocate() {
-  for (const ParameterSpec& spec : specs_) {
-    const at::Tensor tensor = at::empty(spec.shape, at::kFloat).requires_grad_(true);
-    parameters_.push_back({spec.name, tensor, spec.decay, spec.layer});
-  }
+  std::vector<std::vector<int64_t>> shapes;
+  for (const ParameterSpec& spec : specs_) shapes.push_back(spec.shape);
+  const std::vector<at::Tensor> tensors = fresh_zeros(shapes);
+  for (size_t i = 0; i < specs_.size(); ++i)
+    parameters_.push_back({specs_[i].name, tensors[i].requires_grad_(true), specs_[i].decay, specs_[i].layer});
 }
 
 void BertModel::settle(ModelValues values, uint64_t seed) {

@@ -7,7 +7,7 @@
 
 #include "core/errors.h"
 #include "core/text.h"
-#include "trainer/optim/fresh_memory.h"
+#include "trainer/fresh_memory.h"
 #include "trainer/optim/kernels.h"
 #include "trainer/optim/twin_buffers.h"
 
@@ -43,9 +43,9 @@ std::vector<at::Tensor> all_tensors(const std::vector<Parameter>& parameters,
 }
 
 std::vector<at::Tensor> zeros_like_all(const std::vector<Parameter>& parameters) {
-  std::vector<at::Tensor> tensors;
-  for (const Parameter& parameter : parameters) tensors.push_back(parameter.tensor);
-  return fresh_zeros_like(tensors);
+  std::vector<std::vector<int64_t>> shapes;
+  for (const Parameter& parameter : parameters) shapes.push_back(parameter.tensor.sizes().vec());
+  return fresh_zeros(shapes);
 }
 
 // What the two optimizers share: parameters, their states, the twin buffers, and the walk over all of it.

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "core/errors.h"
-#include "trainer/optim/fresh_memory.h"
+#include "trainer/fresh_memory.h"
 
 namespace broadsheet {
 
@@ -26,7 +26,7 @@ void TwinBuffers::hold() {
   if (!spare_.empty()) return;
   size_t bytes = 0;
   for (const at::Tensor& tensor : tensors_) bytes += FreshMemory::rounded(tensor.nbytes());
-  FreshMemory memory(bytes);
+  FreshMemory memory(bytes, FreshMemory::Pages::kWhenTouched);  // training waits for hold()
   for (const at::Tensor& tensor : tensors_) spare_.push_back(memory.take(tensor.nbytes()));
 }
 
