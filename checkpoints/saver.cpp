@@ -39,7 +39,7 @@ void check_space(const std::string& folder, uint64_t wanted) {
 
 // The writer takes what the training leaves of the cores: nobody waits for it.
 void lower_priority() {
-  constexpr int kNice = 10;
+  constexpr int kNice = 19;
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNice);
 }
 

@@ -1,11 +1,16 @@
 #include "core/checksum.h"
 
-#define XXH_INLINE_ALL
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#ifdef BROADSHEET_XXHASH_DISPATCHES
+#include <xxh_x86dispatch.h>
+#else
+#define XXH_INLINE_ALL
 #include <xxhash.h>
+#endif
 
 #include <algorithm>
 #include <cerrno>
