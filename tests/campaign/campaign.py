@@ -121,7 +121,8 @@ class Campaign:
                 self.run_seeds(name, range(*options.seeds))
         elif options.slice:
             for name in names:
-                self.run_seeds(name, range(load(name).COUNTS[0]))
+                if load(name).COUNTS[0] > 0:
+                    self.run_seeds(name, range(load(name).COUNTS[0]))
         elif options.minutes:
             self.run_in_proportion(names, time.monotonic() + 60 * options.minutes)
         else:

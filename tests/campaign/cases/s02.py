@@ -8,7 +8,7 @@ from lab import (DONE, Config, Run, check, check_clean, check_same, checkpoints,
                  wait_until_gone)
 
 PROMISE = "Every failing call of a save is survived"
-COUNTS = (120, 600)
+COUNTS = (80, 600)
 
 START, SAVED = 90, 100
 BELOW = "/checkpoints(/|$)"

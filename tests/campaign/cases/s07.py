@@ -6,7 +6,7 @@ import harness
 from lab import DONE, Config, Run, check, check_clean, check_same, checkpoints, generator, is_whole, wait_until_gone
 
 PROMISE = "Network file systems are survived"
-COUNTS = (4, 70)
+COUNTS = (3, 70)
 
 START = 90
 KINDS = ["slow", "stale names", "stale handle", "slow and stale"]
