@@ -131,7 +131,7 @@ class Campaign:
 
     def run_in_proportion(self, names, end):
         """A few runs of each case tell how long one takes; then all full counts are cut by the same factor."""
-        probes = {name: min(6, load(name).COUNTS[1]) for name in names}
+        probes = {name: min(2, load(name).COUNTS[1]) for name in names}
         cost = {name: self.run_seeds(name, range(probes[name])) / probes[name] for name in names}
         left = {name: load(name).COUNTS[1] - probes[name] for name in names}
         wanted = sum(cost[name] * left[name] for name in names)
