@@ -107,7 +107,7 @@ Training::Training(Task& task, const ShardSet& corpus, Communicator& ranks, cons
       counts_(count_steps(plan_.examples, options.train, options.validation)),
       metric_(metric_of(task, options)),
       gradients_(make_gradient_sum(options.train.reduction, task.parameters(), ranks,
-                                   options.weights_follow ? FirstValues::kFollow : FirstValues::kOfFirstRank)),
+                                   options.weights_follow ? ModelValues::kFollow : ModelValues::kRead)),
       optimizer_(make_optimizer(gradients_->trained(), options.train)),
       identity_(run_identity(task, plan_, corpus.fingerprint(), options)),
       snapshots_(task, *optimizer_, ranks, options, identity_, observer),

@@ -130,6 +130,20 @@ TEST(Launch, RanksThatFitTakeCoresOfTheirOwn) {
   EXPECT_EQ(launch_environment(launch, folders).at(kBindVariable), "0");
 }
 
+TEST(Launch, RanksOfOneMachineOpenNoNetworkUnlessToldTo) {
+  RankLaunch launch;
+  launch.ranks = 2;
+  const JobFolders folders;
+  for (const char* name : {"OMPI_MCA_pml", "SLURM_JOB_ID"}) {
+    unsetenv("OMPI_MCA_pml");
+    unsetenv("SLURM_JOB_ID");
+    EXPECT_EQ(launch_environment(launch, folders).at("OMPI_MCA_pml"), "ob1");
+    setenv(name, "7", 1);
+    EXPECT_EQ(launch_environment(launch, folders).count("OMPI_MCA_pml"), 0u) << name << " is somebody's choice";
+    unsetenv(name);
+  }
+}
+
 TEST(Launch, CoresAreThoseOfThisProcessEachOnce) {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);

@@ -48,7 +48,7 @@ std::vector<TreePlace> tree_places(const LeafRun& run) {
   return places;
 }
 
-ConsistentSum::ConsistentSum(ParameterList& parameters, Communicator& ranks, FirstValues values)
+ConsistentSum::ConsistentSum(ParameterList& parameters, Communicator& ranks, ModelValues values)
     : ranks_(ranks),
       trained_(share_parameters(parameters, ranks, values)),
       tree_([this](at::Tensor& left, at::Tensor& right) {

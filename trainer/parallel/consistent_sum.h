@@ -20,7 +20,7 @@ class MpiCommunicator;
 
 class ConsistentSum : public GradientSum {
  public:
-  ConsistentSum(ParameterList& parameters, Communicator& ranks, FirstValues values = FirstValues::kOfFirstRank);
+  ConsistentSum(ParameterList& parameters, Communicator& ranks, ModelValues values = ModelValues::kRead);
   ~ConsistentSum() override;
 
   void begin_step(const LeafRun& micro_batches) override;

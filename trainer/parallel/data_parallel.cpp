@@ -58,7 +58,7 @@ void check_same_on_every_rank(const ParameterList& parameters, c10d::ProcessGrou
 namespace {
 
 std::vector<Parameter> share(ParameterList& parameters, const c10::intrusive_ptr<c10d::ProcessGroup>& group,
-                             FirstValues values) {
+                             ModelValues values) {
   const at::NoGradGuard no_grad;
   check_same_on_every_rank(parameters, *group);
   std::vector<Parameter> trained;
@@ -70,24 +70,24 @@ std::vector<Parameter> share(ParameterList& parameters, const c10::intrusive_ptr
     trained.push_back(parameter);
   }
   BROADSHEET_ASSERT(!trained.empty());
-  if (values == FirstValues::kOfFirstRank) c10d::broadcast_coalesced(group, tensors, static_cast<size_t>(kBucketBytes));
+  if (values == ModelValues::kRead) c10d::broadcast_coalesced(group, tensors, static_cast<size_t>(kBucketBytes));
   return trained;
 }
 
 }  // namespace
 
-std::vector<Parameter> share_parameters(ParameterList& parameters, Communicator& ranks, FirstValues values) {
+std::vector<Parameter> share_parameters(ParameterList& parameters, Communicator& ranks, ModelValues values) {
   return share(parameters, make_process_group(c10::make_intrusive<MpiBackend>(ranks)), values);
 }
 
 std::unique_ptr<GradientSum> make_gradient_sum(const std::string& reduction, ParameterList& parameters,
-                                               Communicator& ranks, FirstValues values) {
+                                               Communicator& ranks, ModelValues values) {
   if (reduction == "fast") return std::make_unique<DataParallel>(parameters, ranks, values);
   if (reduction == "consistent") return std::make_unique<ConsistentSum>(parameters, ranks, values);
   throw UserError("config.reduction", cat("train.reduction is \"", reduction, "\""), "use fast or consistent");
 }
 
-DataParallel::DataParallel(ParameterList& parameters, Communicator& ranks, FirstValues values)
+DataParallel::DataParallel(ParameterList& parameters, Communicator& ranks, ModelValues values)
     : ranks_(ranks),
       backend_(c10::make_intrusive<MpiBackend>(ranks)),
       group_(make_process_group(backend_)),

@@ -28,7 +28,7 @@ class DataParallel : public GradientSum {
   // Collective. Checks that all ranks hold the same parameters (names, shapes, which are trained): RunError
   // ("parallel.parameters") otherwise. Copies rank 0's values to the others. Only parameters that require gradients are
   // reduced; there must be at least one. `parameters` and `ranks` must outlive this object.
-  DataParallel(ParameterList& parameters, Communicator& ranks, FirstValues values = FirstValues::kOfFirstRank);
+  DataParallel(ParameterList& parameters, Communicator& ranks, ModelValues values = ModelValues::kRead);
   ~DataParallel() override;
 
   // Zeroes the gradients; after the first step the buckets are rebuilt here in the order in which gradients came.
@@ -52,6 +52,6 @@ class DataParallel : public GradientSum {
 
 // Collective: checks names, shapes and which are trained, copies rank 0's values to the others unless they follow, and
 // returns the trained ones.
-std::vector<Parameter> share_parameters(ParameterList& parameters, Communicator& ranks, FirstValues values);
+std::vector<Parameter> share_parameters(ParameterList& parameters, Communicator& ranks, ModelValues values);
 
 }  // namespace broadsheet

@@ -35,13 +35,10 @@ class GradientSum {
   virtual const std::vector<Parameter>& trained() const = 0;
 };
 
-// What the parameters' values are when training begins: rank 0's, or what a checkpoint holds that every rank will read.
-enum class FirstValues { kOfFirstRank, kFollow };
-
 // `reduction`: fast | consistent. Collective: checks that all ranks hold the same parameters (RunError
-// "parallel.parameters") and copies rank 0's values to the others unless all will be read from a checkpoint.
-// `parameters` and `ranks` must outlive the result.
+// "parallel.parameters") and copies rank 0's values to the others, unless they follow: every rank reads them from a
+// checkpoint. `parameters` and `ranks` must outlive the result.
 std::unique_ptr<GradientSum> make_gradient_sum(const std::string& reduction, ParameterList& parameters,
-                                               Communicator& ranks, FirstValues values = FirstValues::kOfFirstRank);
+                                               Communicator& ranks, ModelValues values = ModelValues::kRead);
 
 }  // namespace broadsheet
