@@ -56,7 +56,8 @@ StateSize of_folder(const RunConfig& config) {
 StateSize of_numbers(const RunConfig& config) {
   const auto number = [&](const char* key, uint64_t otherwise) {
     const auto found = config.model.config.find(key);
-    return found != config.model.config.end() && found->is_number_unsigned() ? found->get<uint64_t>() : otherwise;
+    return found != config.model.config.end() && found->is_number_integer() && *found > 0 ? found->get<uint64_t>()
+                                                                                          : otherwise;
   };
   const BertConfig defaults;
   const uint64_t hidden = number("hidden_size", static_cast<uint64_t>(defaults.hidden_size)),

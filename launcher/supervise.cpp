@@ -16,6 +16,7 @@
 
 #include "core/durable.h"
 #include "core/log.h"
+#include "core/rank_status.h"
 #include "core/text.h"
 #include "launcher/hang_watch.h"
 #include "launcher/mpirun.h"
@@ -209,7 +210,7 @@ class Supervisor {
 
   // USR1 and USR2 are notices of preemption: TERM follows while the checkpoint may still be on its way.
   void stop(int number) {
-    const bool notice = number == SIGUSR1 || number == SIGUSR2;
+    const bool notice = number == SIGUSR1 || number == SIGUSR2 || (number == SIGTERM && in_job_);
     if (!notice && asked_to_leave_) {
       leaving_signal_ = number;
       kill(-child_, SIGKILL);
@@ -243,6 +244,7 @@ class Supervisor {
   pid_t child_ = -1;
   int status_ = 0, leaving_signal_ = 0;
   bool child_ended_ = false, stop_wanted_ = false, stop_sent_ = false, asked_to_leave_ = false;
+  const bool in_job_ = !job_start_folder().empty();  // Slurm repeats TERM; it does not mean "at once"
 };
 
 Failure killed_failure(const std::string& who, int signal) {
@@ -259,6 +261,15 @@ std::string tail_of(const std::string& path) {
   std::string text(trim(read_file(path)));
   constexpr size_t kMost = 4000;
   return text.size() > kMost ? "..." + text.substr(text.size() - kMost) : text;
+}
+
+// Ranks that wrote no status, when others did.
+std::vector<int> ranks_that_never_told(const RankLaunch& launch) {
+  std::vector<int> absent;
+  for (int rank = 0; rank < launch.ranks; ++rank) {
+    if (!exists(status_path(launch.attempt_folder, rank))) absent.push_back(rank);
+  }
+  return absent.size() < static_cast<size_t>(launch.ranks) ? absent : std::vector<int>{};
 }
 
 }  // namespace
@@ -297,6 +308,12 @@ RankEnd run_ranks(const RankLaunch& launch) {
   } else if (!recorded && WIFSIGNALED(status)) {
     const std::string who = launch.ranks > 1 ? "mpirun" : "rank 0";
     end.failure = killed_failure(cat(who, " (", host_name(), ", process ", supervisor.child(), ")"), WTERMSIG(status));
+  } else if (const std::vector<int> absent = ranks_that_never_told(launch);
+             !recorded && code > 128 && !absent.empty()) {
+    // mpirun may end before it has said whom it lost.
+    std::string who;
+    for (const int rank : absent) who += cat(who.empty() ? "rank " : ", rank ", rank);
+    end.failure = killed_failure(cat(who, " (", host_name(), "), which had only been started,"), code - 128);
   } else if (!recorded) {
     const std::string what = cat(launch.ranks > 1 ? "mpirun" : "the engine", " ended with code ", code,
                                  last_words.empty() ? "" : cat("; its last words:\n", last_words));
