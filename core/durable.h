@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -65,6 +66,15 @@ struct Incarnation {
   std::string job;      // the same in every start of the job; empty: none
   int64_t restart = 0;  // 0, 1, ...
 };
+
+// Who holds a lock, for people who ask.
+struct LockHolder {
+  std::string host, command, job;
+  int64_t process = 0;
+  bool here = false;  // on this machine, so that `gone` is known
+  bool gone = false;  // its process has ended
+};
+std::optional<LockHolder> look_at_lock(const std::string& path);  // nullopt: there is none
 
 // An advisory lock that says who holds it: `path` holds JSON {"host","pid","start_time","boot_id",
 // "pid_namespace","command","job","restart"}.

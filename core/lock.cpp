@@ -208,6 +208,15 @@ void remove_temporaries_of_the_dead(const std::string& path, const Holder& self)
 
 }  // namespace
 
+std::optional<LockHolder> look_at_lock(const std::string& path) {
+  const std::optional<Holder> holder = parse_holder(read_small(path));
+  if (!holder) return std::nullopt;
+  const Holder self = this_process({});
+  const bool here = holder->host == self.host && holder->pid_namespace == self.pid_namespace;
+  return LockHolder{
+      holder->host, holder->command, holder->incarnation.job, holder->pid, here, here && is_stale(*holder, self)};
+}
+
 FolderLock FolderLock::acquire(const std::string& path, const Incarnation& incarnation) {
   using namespace std::chrono_literals;
   const Holder self = this_process(incarnation);

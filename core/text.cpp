@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 
 namespace broadsheet {
 
@@ -178,6 +179,15 @@ std::string shortest(double number) {
   char text[64];
   const auto end = std::to_chars(text, text + sizeof text, number);
   return std::string(text, end.ptr);
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
 }
 
 }  // namespace broadsheet

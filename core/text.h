@@ -36,6 +36,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 std::string with_thousands(int64_t number);  // 22713216 -> "22,713,216"
 std::string human_bytes(uint64_t bytes);     // 1536 -> "1.5 KiB"
 std::string human_duration(double seconds);  // 75 -> "1 min 15 s"
+std::string utc_now();                       // 2026-11-26T18:00:00Z
 // Shortest decimal that reads back as the same double ("0.1", "1e-05").
 std::string shortest(double number);
 

@@ -210,6 +210,24 @@ std::vector<std::string> metrics_of(const std::string& task_kind) {
   return {};
 }
 
+bool higher_is_better(const std::string& metric) {
+  const std::vector<std::string> higher = {"accuracy", "macro_f1", "pearson", "auc"};
+  const std::vector<std::string> lower = {"loss", "perplexity", "mae", "mse"};
+  if (std::find(higher.begin(), higher.end(), metric) != higher.end()) return true;
+  if (std::find(lower.begin(), lower.end(), metric) != lower.end()) return false;
+  throw UserError({"validation.metric",
+                   {},
+                   "validation.metric",
+                   cat("found \"", metric, "\", wanted one of ", join(higher, ", "), ", ", join(lower, ", ")),
+                   "choose a metric of the task"});
+}
+
+TrainConfig in_smaller_passes(TrainConfig train, int64_t divisor) {
+  if (train.micro_batch_size > 0) train.micro_batch_size = std::max<int64_t>(1, train.micro_batch_size / divisor);
+  train.tokens_per_pass = std::max<int64_t>(1, train.tokens_per_pass / divisor);
+  return train;
+}
+
 StepCounts count_steps(int64_t examples, const TrainConfig& train, const ValidationConfig& validation) {
   BROADSHEET_ASSERT(examples >= 1 && train.global_batch_size >= 1);
   StepCounts counts;

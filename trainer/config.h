@@ -37,11 +37,15 @@ struct DataConfig {
   int64_t max_length = 128;  // tokens per sequence, specials included
 };
 
+// micro_batch_size "auto" fills passes up to this many tokens.
+inline constexpr int64_t kAutoTokensPerPass = 4096;
+
 struct TrainConfig {
   double num_train_epochs = 3;
-  int64_t max_steps = 0;           // > 0: ends there instead of after num_train_epochs
-  int64_t global_batch_size = 32;  // examples per optimizer update over all ranks
-  int64_t micro_batch_size = 0;    // examples per rank and pass; 0 is "auto"
+  int64_t max_steps = 0;                         // > 0: ends there instead of after num_train_epochs
+  int64_t global_batch_size = 32;                // examples per optimizer update over all ranks
+  int64_t micro_batch_size = 0;                  // examples per rank and pass; 0 is "auto"
+  int64_t tokens_per_pass = kAutoTokensPerPass;  // of "auto"; no key
   double learning_rate = 5e-5;
   std::string optim = "adamw";  // adamw | sgd
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
@@ -86,8 +90,11 @@ struct LaunchConfig {
   std::string device = "auto";  // auto | cpu | cuda
 };
 
-// micro_batch_size "auto" fills passes up to this many tokens.
-inline constexpr int64_t kAutoTokensPerPass = 4096;
+// The same training in smaller passes, for a machine that was out of memory: both sizes divided, at least 1.
+TrainConfig in_smaller_passes(TrainConfig train, int64_t divisor);
+
+// Whether more of a metric is better: of accuracies and correlations, not of losses and errors.
+bool higher_is_better(const std::string& metric);
 
 // Derived numbers, shown by `check` and used by the loop: one source for both.
 struct StepCounts {

@@ -157,6 +157,7 @@ nlohmann::json runtime_facts(int world_size, const TrainerOptions& options) {
   nlohmann::json facts = options.runtime.is_object() ? options.runtime : nlohmann::json::object();
   facts["ranks"] = world_size;
   facts["threads_per_rank"] = at::get_num_threads();
+  if (options.micro_batch_divisor > 1) facts["micro_batch_divisor"] = options.micro_batch_divisor;
   return facts;
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kLookEvery = 0.25;  // seconds between two looks for a request: a network file system's time
 constexpr double kTimeToLeave = 5;   // seconds for the ranks to end after their checkpoint
-constexpr double kUnknownSave = 30;  // seconds for a save before the first one was measured
+constexpr uint64_t kLongestRequest = 4096;
 
 double now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -37,13 +37,14 @@ bool SaveTriggers::due(int64_t step) {
   since_look_ = Stopwatch();
   if (!exists(request_file_)) return false;
   try {
+    leave_ = leave_ || starts_with(read_file(request_file_, kLongestRequest), kLeaveRequest);
     write_file_durably(request_answer_file(request_file_), cat(step, "\n"));
     answered_ = true;
   } catch (const std::exception& error) {  // whoever asked is content with any newer checkpoint then
     log_warning(error.what());
   }
   if (::unlink(request_file_.c_str()) != 0) return false;
-  log_info("a checkpoint was asked for");
+  log_info(leave_ ? "asked to leave: saving a checkpoint first" : "a checkpoint was asked for");
   return true;
 }
 
@@ -52,7 +53,7 @@ bool SaveTriggers::time_is_up(double save_seconds) {
   called_ = true;
   since_call_ = Stopwatch();
   if (end_time_ <= 0 || told_) return told_;
-  const double needed = 2 * longest_step_ + 2 * (save_seconds > 0 ? save_seconds : kUnknownSave) + kTimeToLeave;
+  const double needed = 2 * longest_step_ + 2 * save_seconds + kTimeToLeave;
   const double left = end_time_ - now();
   if (left > needed) return false;
   told_ = true;

@@ -9,6 +9,9 @@
 
 namespace broadsheet {
 
+// What the request's file says: anything but the second means to save and go on.
+inline constexpr char kSaveRequest[] = "save now\n", kLeaveRequest[] = "leave\n";
+
 // Where a job writes the step whose checkpoint answers the request, before it takes the request's file away. Whoever
 // asked waits for that step's checkpoint or a later one: an earlier save may still be on its way to the disk.
 inline std::string request_answer_file(const std::string& request_file) {
@@ -26,6 +29,8 @@ class SaveTriggers {
 
   // A checkpoint is due after `step`. Takes the request with it.
   bool due(int64_t step);
+  // The request said "leave": save and stop. Learned by due().
+  bool asked_to_leave() const { return leave_; }
   // A checkpoint was begun: the clock starts again.
   void saved() { since_save_ = Stopwatch(); }
   // The next step and a checkpoint after it might not fit into the job's time any more. `save_seconds`: the longest
@@ -38,7 +43,7 @@ class SaveTriggers {
   double end_time_;
   Stopwatch since_save_, since_look_, since_call_;
   double longest_step_ = 0;
-  bool looked_ = false, answered_ = false, called_ = false, told_ = false;
+  bool looked_ = false, answered_ = false, called_ = false, told_ = false, leave_ = false;
 };
 
 }  // namespace broadsheet

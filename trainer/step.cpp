@@ -54,15 +54,14 @@ struct Share {
 // fast: the examples are divided over ranks first, then cut. At least one batch, empty when the rank has no examples.
 std::vector<std::vector<int64_t>> cut_my_examples(const StepParts& parts, int64_t step) {
   const std::vector<int64_t> ids = sample_ids(parts.plan, step, {parts.ranks.rank(), parts.ranks.size()});
-  auto pieces = cut_by_length(parts.task, parts.corpus, Split::kTrain, ids, parts.config.micro_batch_size);
+  auto pieces = cut_by_length(parts.task, parts.corpus, Split::kTrain, ids, parts.config);
   if (pieces.empty()) pieces.emplace_back();
   return pieces;
 }
 
 // consistent: the global batch is cut before ranks are considered. May be none.
 std::vector<std::vector<int64_t>> cut_global_batch(const StepParts& parts, int64_t step, LeafRun& run) {
-  const auto all = cut_by_length(parts.task, parts.corpus, Split::kTrain, sample_ids(parts.plan, step),
-                                 parts.config.micro_batch_size);
+  const auto all = cut_by_length(parts.task, parts.corpus, Split::kTrain, sample_ids(parts.plan, step), parts.config);
   run = leaf_run(static_cast<int64_t>(all.size()), parts.ranks.rank(), parts.ranks.size());
   return {all.begin() + run.begin, all.begin() + run.end};
 }
@@ -153,10 +152,10 @@ std::vector<Culprit> find_culprits(const StepParts& parts, const Share& share, i
 }  // namespace
 
 std::vector<std::vector<int64_t>> cut_by_length(const Task& task, const ShardSet& corpus, Split split,
-                                                const std::vector<int64_t>& ids, int64_t micro_batch_size) {
+                                                const std::vector<int64_t>& ids, const TrainConfig& passes) {
   std::vector<int64_t> lengths;
   for (const int64_t id : ids) lengths.push_back(task.length(corpus, split, id));
-  return cut_micro_batches(ids, lengths, micro_batch_size, kAutoTokensPerPass);
+  return cut_micro_batches(ids, lengths, passes.micro_batch_size, passes.tokens_per_pass);
 }
 
 bool uses_bf16(const std::string& precision) {

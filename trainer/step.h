@@ -19,9 +19,10 @@
 
 namespace broadsheet {
 
-// The documents' ids cut into micro-batches by their packed lengths. micro_batch_size 0: by kAutoTokensPerPass.
+// The documents' ids cut into micro-batches by their packed lengths. by micro_batch_size, or where that is 0 by
+// tokens_per_pass.
 std::vector<std::vector<int64_t>> cut_by_length(const Task& task, const ShardSet& corpus, Split split,
-                                                const std::vector<int64_t>& ids, int64_t micro_batch_size);
+                                                const std::vector<int64_t>& ids, const TrainConfig& passes);
 
 // Whether forward passes run under bfloat16 autocast: bf16 yes, float32 and auto no (on CPUs). UserError
 // ("config.precision") for others.

@@ -30,6 +30,8 @@ namespace {
 constexpr size_t kMaxSkippedInARow = 20;
 constexpr size_t kMaxRollbacks = 2;
 constexpr size_t kShownExamples = 64;
+constexpr double kLeastSave = 2, kSlowDisk = 100e6;  // seconds, and bytes per second
+constexpr double kCopiesSaved = 3;                   // weights and two moments
 
 BatchPlan plan_of(const ShardSet& corpus, const TrainerOptions& options) {
   const int64_t examples = corpus.size(Split::kTrain);
@@ -56,6 +58,7 @@ class Training {
   bool start_or_resume();
   void begin_at_zero();
   bool step_once();
+  double save_seconds_at_most() const;
   bool validate();
   bool checkpoint_due(bool validated, bool is_best) const;
   void save();
@@ -78,6 +81,7 @@ class Training {
   const BatchPlan plan_;
   const StepCounts counts_;
   const std::string metric_;
+  const TrainConfig passes_;  // options_.train, in smaller passes where the machine needs it
   const std::unique_ptr<GradientSum> gradients_;
   const std::unique_ptr<Optimizer> optimizer_;
   const nlohmann::json identity_;
@@ -106,6 +110,7 @@ Training::Training(Task& task, const ShardSet& corpus, Communicator& ranks, cons
       plan_(plan_of(corpus, options)),
       counts_(count_steps(plan_.examples, options.train, options.validation)),
       metric_(metric_of(task, options)),
+      passes_(in_smaller_passes(options.train, options.micro_batch_divisor)),
       gradients_(make_gradient_sum(options.train.reduction, task.parameters(), ranks,
                                    options.weights_follow ? ModelValues::kFollow : ModelValues::kRead)),
       optimizer_(make_optimizer(gradients_->trained(), options.train)),
@@ -157,15 +162,23 @@ void Training::begin_at_zero() {
   save();
 }
 
+// As long as none was measured: what a slow disk would need.
+double Training::save_seconds_at_most() const {
+  if (snapshots_.longest_save() > 0) return snapshots_.longest_save();
+  double bytes = 0;
+  for (const Parameter& parameter : task_.parameters())
+    bytes += static_cast<double>(parameter.tensor.nbytes()) * kCopiesSaved;
+  return kLeastSave + bytes / kSlowDisk;
+}
+
 // True when validation is due after it.
 bool Training::step_once() {
   const bool save_due = ranks_.first() && triggers_.due(state_.step + 1);
-  if (ranks_.first() && triggers_.time_is_up(snapshots_.longest_save())) request_stop();
-  const StepParts parts{task_,         corpus_,
-                        ranks_,        *gradients_,
-                        *optimizer_,   options_.train,
-                        plan_,         {options_.train.lr_scheduler_type, counts_.warmup_steps, counts_.total_steps},
-                        options_.seed, injection_};
+  if (ranks_.first() && (triggers_.asked_to_leave() || triggers_.time_is_up(save_seconds_at_most()))) request_stop();
+  const StepParts parts{
+      task_,         corpus_,   ranks_, *gradients_,
+      *optimizer_,   passes_,   plan_,  {options_.train.lr_scheduler_type, counts_.warmup_steps, counts_.total_steps},
+      options_.seed, injection_};
   StepResult result = run_step(parts, state_.step, save_due, last_work_);
   ++state_.step;
   stop_ = result.stop;

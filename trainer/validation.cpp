@@ -55,7 +55,7 @@ Evaluation run_evaluation(Task& task, const ShardSet& corpus, Split split, Commu
   Evaluation evaluation;
   if (corpus.size(split) == 0) return evaluation;
   // Cut into pieces before ranks are considered, and summed in one tree: the same bits on any number of ranks.
-  const auto pieces = cut_by_length(task, corpus, split, evaluation_ids(corpus.size(split), {0, 1}), 0);
+  const auto pieces = cut_by_length(task, corpus, split, evaluation_ids(corpus.size(split), {0, 1}), {});
   const auto leaves = static_cast<int64_t>(pieces.size());
   const LeafRun run = leaf_run(leaves, ranks.rank(), ranks.size());
   MetricTree mine(add_metrics);

@@ -79,25 +79,34 @@ void abort_all_ranks(int exit_code) {
 namespace {
 
 std::atomic<bool> stop_flag{false}, asked_to_leave{false};
+std::atomic<bool> term_is_a_notice{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "the signal handler needs it");
 
 // USR1 and USR2 are notices: Slurm's comes before its TERM, and the launcher passes one on beside it.
 extern "C" void on_stop_signal(int number) {
   stop_flag.store(true);
-  const bool asks = number == SIGINT || number == SIGTERM;
+  const bool asks = number == SIGINT || (number == SIGTERM && !term_is_a_notice.load());
   if (asks && asked_to_leave.exchange(true)) _exit(128 + number);
 }
 
 }  // namespace
 
 void install_stop_signals() {
+  // Slurm sends TERM when it preempts and once more when the time to leave is over; what is left until KILL is for
+  // saving.
+  term_is_a_notice.store(std::getenv("SLURM_JOB_ID") != nullptr);
+  sigset_t held;
+  sigemptyset(&held);
   struct sigaction action = {};
   action.sa_handler = on_stop_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  for (const int number : {SIGINT, SIGTERM, SIGUSR1, SIGUSR2})
+  for (const int number : {SIGINT, SIGTERM, SIGUSR1, SIGUSR2}) {
+    sigaddset(&held, number);
     if (sigaction(number, &action, nullptr) != 0)
       throw RunError("signals", cat("no handler for signal ", number, " could be installed"));
+  }
+  sigprocmask(SIG_UNBLOCK, &held, nullptr);  // `broadsheet` may have held them until now
 }
 
 bool stop_requested() {

@@ -36,7 +36,8 @@ std::unique_ptr<Communicator> make_communicator();
 [[noreturn]] void abort_all_ranks(int exit_code);
 
 // Set by a signal (INT, TERM, USR1, USR2), read between steps; the ranks vote on it together.
-// install_stop_signals() makes each set the flag, and a second INT or TERM leave at once (exit 128 + n).
+// install_stop_signals() makes each set the flag, also those that were held until now, and a second INT or TERM leave
+// at once (exit 128 + n); in a Slurm job TERM is only a notice.
 void install_stop_signals();
 bool stop_requested();
 void request_stop();        // as a signal does; tests

@@ -133,15 +133,7 @@ void read_broadsheet(const ModelLocation& location, const TaskConfig* given, Tas
 }  // namespace
 
 bool Task::higher_is_better(const std::string& metric) {
-  const std::vector<std::string> higher = {"accuracy", "macro_f1", "pearson", "auc"};
-  const std::vector<std::string> lower = {"loss", "perplexity", "mae", "mse"};
-  if (std::find(higher.begin(), higher.end(), metric) != higher.end()) return true;
-  if (std::find(lower.begin(), lower.end(), metric) != lower.end()) return false;
-  throw UserError({"validation.metric",
-                   {},
-                   "validation.metric",
-                   cat("found \"", metric, "\", wanted one of ", join(higher, ", "), ", ", join(lower, ", ")),
-                   "choose a metric of the task"});
+  return broadsheet::higher_is_better(metric);
 }
 
 std::unique_ptr<Task> make_task(const TaskRequest& request) {
