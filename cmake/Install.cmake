@@ -14,9 +14,11 @@ if(BROADSHEET_TORCH)
   endif()
   install(TARGETS broadsheet broadsheet-engine RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   # The link paths too: MPI and HDF5 of an environment module lie outside the loader's own folders.
-  set_target_properties(broadsheet broadsheet-engine PROPERTIES
+  set_target_properties(broadsheet broadsheet-engine broadsheet-job PROPERTIES
     INSTALL_RPATH "${program_rpath}" INSTALL_RPATH_USE_LINK_PATH ON)
 endif()
+install(TARGETS broadsheet-job RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS broadsheet-term-guard LIBRARY DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 foreach(document README.md docs examples)
   if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/${document})

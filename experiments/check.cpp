@@ -41,6 +41,8 @@ int64_t passes_by_tokens(const RunConfig& config, const ShardSet& corpus, int64_
   return std::max<int64_t>(1, std::llround(std::ceil(tokens / static_cast<double>(kAutoTokensPerPass))));
 }
 
+}  // namespace
+
 nlohmann::json run_plan(const RunConfig& config, const ShardSet* corpus) {
   const TrainConfig& train = config.train;
   const int64_t per_rank = ceil_divide(train.global_batch_size, config.launch.ranks);
@@ -111,9 +113,12 @@ std::string run_plan_text(const RunConfig& config, const nlohmann::json& plan) {
   return text;
 }
 
+namespace {
+
 CheckReport check_run_file(const std::string& path, const std::vector<Override>& sets) {
   Origins origins;
-  const RunConfig config = load_run_config(path, sets, &origins);
+  const std::optional<Site> site = find_site();
+  const RunConfig config = load_run_config(path, sets, &origins, site ? &*site : nullptr);
   const auto corpus = check_run_parts(config, &origins, /*corpus_required=*/false);
   CheckReport report;
   const nlohmann::json plan = run_plan(config, corpus.get());

@@ -20,6 +20,11 @@ struct CheckReport {
 // is no fault: the plan says so and leaves out what depends on it. See docs/configuration.md.
 CheckReport check_file(const std::string& path, const std::vector<Override>& sets);
 
+// The plan of a run: ranks, batches, steps (when there is a corpus), bytes per checkpoint.
+class ShardSet;
+nlohmann::json run_plan(const RunConfig& config, const ShardSet* corpus);
+std::string run_plan_text(const RunConfig& config, const nlohmann::json& plan);
+
 // What `train` asks before it starts anything: the model's folder, the corpus, and whether they and the file fit each
 // other (fields and their kinds, lengths, layers, tokenizers). UserError with every fault; here a missing corpus is
 // one.

@@ -93,10 +93,29 @@ void flatten_into(const OrderedJson& json, const std::string& key,
   }
 }
 
+// The keys of `above` stay; maps are laid over each other.
+void lay_beneath(ConfigNode& above, const ConfigNode& beneath) {
+  for (const ConfigNode::Entry& entry : beneath.entries) {
+    const auto found = std::find_if(above.entries.begin(), above.entries.end(),
+                                    [&](const ConfigNode::Entry& one) { return one.key == entry.key; });
+    if (found == above.entries.end()) {
+      above.entries.push_back(entry);
+    } else if (found->value.is_map() && entry.value.is_map()) {
+      lay_beneath(found->value, entry.value);
+    }
+  }
+}
+
+void lay_site_beneath(ConfigNode& root, const Site& site) {
+  ConfigNode beneath;
+  if (!site.slurm.entries.empty()) beneath.entries.push_back({"slurm", site.slurm.place, site.slurm});
+  lay_beneath(root, beneath);
+}
+
 // Reads, applies `sets`, checks against `section`; every fault at once.
 template <class T>
 T load_config(const Section<T>& section, const std::string& path, const std::string& kind,
-              const std::vector<Override>& sets, Origins* origins) {
+              const std::vector<Override>& sets, Origins* origins, const Site* site = nullptr) {
   Faults faults;
   ConfigNode root = read_yaml(path, faults);
   if (!root.is_map()) {
@@ -114,6 +133,7 @@ T load_config(const Section<T>& section, const std::string& path, const std::str
                           cat("this file is for `broadsheet ", verb, " ", path, "`")});
   }
   for (const Override& set : sets) set_value(root, set.key, set.value);
+  if (site != nullptr) lay_site_beneath(root, *site);
   ConfigReader reader(parent_folder(absolute_path(path)), [&](const std::string& key, const ConfigNode& value) {
     std::optional<Fault> fault = misplaced(key, kind);
     if (fault) return fault;
@@ -123,6 +143,9 @@ T load_config(const Section<T>& section, const std::string& path, const std::str
   });
   T config;
   section.read(root, "", reader, config);
+  if constexpr (std::is_same_v<T, RunConfig>) {
+    if (site != nullptr) check_limits(config.slurm, site->limits, site->file, reader);
+  }
   for (const Fault& fault : reader.faults().all()) faults.add(fault);
   std::vector<Fault> all = faults.all();
   for (Fault& fault : all) {
@@ -159,7 +182,7 @@ const Section<RunConfig>& run_section() {
           .key("checkpoints", &RunConfig::checkpoints, nested(checkpoint_section()), "When the state is saved.")
           .key("watchdog", &RunConfig::watchdog, nested(watchdog_section()), "When the run counts as hanging.")
           .key("launch", &RunConfig::launch, nested(launch_section()), "On how many processes.")
-          .later("slurm", "Submission to a Slurm cluster.")
+          .key("slurm", &RunConfig::slurm, nested(slurm_section()), "How `submit` asks Slurm for it.")
           .key("tracking", &RunConfig::tracking, nested(tracking_section()), "What is written for other tools.")
           .check(check_run_file);
   return section;
@@ -181,8 +204,9 @@ std::vector<std::pair<std::string, std::string>> flatten(const OrderedJson& json
   return leaves;
 }
 
-RunConfig load_run_config(const std::string& path, const std::vector<Override>& sets, Origins* origins) {
-  RunConfig config = load_config(run_section(), path, "run", sets, origins);
+RunConfig load_run_config(const std::string& path, const std::vector<Override>& sets, Origins* origins,
+                          const Site* site) {
+  RunConfig config = load_config(run_section(), path, "run", sets, origins, site);
   if (config.runs_dir == RunConfig{}.runs_dir) config.runs_dir = absolute_path(config.runs_dir, parent_folder(path));
   if (config.validation.metric.empty()) {
     config.validation.metric = metrics_of(config.task.kind).at(0);

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "data/corpus_config.h"
+#include "experiments/site.h"
+#include "slurm/config.h"
 #include "trainer/config.h"
 
 namespace broadsheet {
@@ -31,6 +33,7 @@ struct RunConfig {
   CheckpointConfig checkpoints;
   WatchdogConfig watchdog;
   LaunchConfig launch;
+  SlurmConfig slurm;
   TrackingConfig tracking;
 
   std::string run_dir() const { return runs_dir + "/" + name; }
@@ -46,8 +49,10 @@ struct Override {
 using Origins = std::map<std::string, std::string>;
 
 // Read and checked against the field tables; every fault at once (UserError). Paths come back absolute.
-// `sets` win over the file. `origins`, when given, is filled with one entry per key.
-RunConfig load_run_config(const std::string& path, const std::vector<Override>& sets, Origins* origins = nullptr);
+// `sets` win over the file, the file over the site's defaults of `slurm`; the site's ceilings hold for all of them.
+// `origins`, when given, is filled with one entry per key.
+RunConfig load_run_config(const std::string& path, const std::vector<Override>& sets, Origins* origins = nullptr,
+                          const Site* site = nullptr);
 CorpusConfig load_corpus_config(const std::string& path, const std::vector<Override>& sets, Origins* origins = nullptr);
 // The file's `kind:`: "run", "corpus" or "sweep". UserError when it is none.
 std::string file_kind(const std::string& path);

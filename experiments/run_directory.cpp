@@ -91,6 +91,21 @@ std::string checkpoint_request_file(const std::string& run_folder) {
   return run_folder + "/checkpoint.request";
 }
 
+int64_t read_micro_batch_divisor(const std::string& run_folder) {
+  const std::string path = run_folder + "/micro_batch.json";
+  if (!exists(path)) return 1;
+  const auto value = nlohmann::json::parse(read_file(path, kMostResults), nullptr, /*allow_exceptions=*/false);
+  const auto divisor = value.is_object() ? value.find("divisor") : value.end();
+  if (!value.is_object() || divisor == value.end() || !divisor->is_number_integer() || *divisor < 1)
+    throw UserError("run.micro_batch", cat(path, ": found no whole number of at least 1 under \"divisor\""),
+                    "remove the file: passes are as large as the configuration says then");
+  return divisor->get<int64_t>();
+}
+
+void write_micro_batch_divisor(const std::string& run_folder, int64_t divisor) {
+  write_file_durably(run_folder + "/micro_batch.json", nlohmann::json{{"divisor", divisor}}.dump(2) + "\n");
+}
+
 RunPlan plan_run(const RunConfig& config, const std::string& folder, RunChoice choice) {
   if (choice.fresh && choice.resume) {
     throw UserError("usage.fresh_and_resume", "--fresh and --resume exclude each other", "give one of them");

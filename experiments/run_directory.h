@@ -78,6 +78,10 @@ class RunDirectory {
 // `broadsheet checkpoint` makes this file, the running job takes it away and saves.
 std::string checkpoint_request_file(const std::string& run_folder);
 
+// micro_batch.json: after a start that was out of memory, passes are this much smaller, in every start from then on.
+int64_t read_micro_batch_divisor(const std::string& run_folder);  // 1: there is none
+void write_micro_batch_divisor(const std::string& run_folder, int64_t divisor);
+
 // "  train.learning_rate: 2e-05 -> 1e-05" per line.
 std::string to_text(const std::vector<Difference>& differences);
 

@@ -3,18 +3,18 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <fstream>
 #include <optional>
 
 #include "core/durable.h"
 #include "core/log.h"
+#include "core/path.h"
 #include "core/text.h"
+#include "experiments/run_status.h"
 
 namespace broadsheet {
 namespace {
 
 constexpr int kAlike = 3;
-constexpr int64_t kTail = 1 << 16;  // bytes of metrics.jsonl: its last line is in there
 
 struct End {
   int64_t step = 0;
@@ -55,19 +55,6 @@ std::string identity_of(const std::string& path) {
   return cat(status.st_ino, " ", status.st_size);
 }
 
-// The step of the last whole line; -1: there is none.
-int64_t last_step(const std::string& metrics) {
-  std::ifstream file(metrics, std::ios::binary | std::ios::ate);
-  const int64_t size = file.tellg();
-  file.seekg(std::max<int64_t>(0, size - kTail));
-  int64_t step = -1;
-  for (std::string line; std::getline(file, line);) {
-    const auto record = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (record.is_object()) step = record.value("step", step);
-  }
-  return step;
-}
-
 std::string times(size_t count) {
   return count >= kAlike ? "three times in a row" : "twice in a row";
 }
@@ -97,7 +84,7 @@ Failure Attempts::died(const Failure& failure) const noexcept {
     const std::string logs = attempt_folder_.substr(0, attempt_folder_.rfind('/'));
     const bool trained = identity_of(metrics_) != metrics_before_;
     if (!trained || failure.exit_code == static_cast<int>(ExitCode::kUser)) return failure;
-    const End end{last_step(metrics_) + 1, failure.fault.code, failure.message};
+    const End end{last_recorded_step(parent_folder(metrics_)) + 1, failure.fault.code, failure.message};
     write_end(file_of(logs, attempt_), end);
     const std::vector<End> ends = alike_before(logs, attempt_ + 1);
     if (ends.size() < kAlike) return failure;

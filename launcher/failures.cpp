@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <regex>
 #include <utility>
@@ -44,6 +45,8 @@ bool record_failure(const std::string& attempt_folder, int rank, const Failure& 
     record["exit_code"] = failure.exit_code;
     record["rank"] = rank;
     record["host"] = host_name();
+    const char* node = std::getenv("SLURMD_NODENAME");
+    record["node"] = node == nullptr ? host_name() : node;
     record["pid"] = getpid();
     record["monotonic_ns"] = monotonic_nanoseconds();
     const std::string text = record.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -59,11 +62,31 @@ bool record_failure(const std::string& attempt_folder, int rank, const Failure& 
   }
 }
 
+std::string job_start_folder() {
+  const char *job = std::getenv(kJobVariable), *start = std::getenv(kStartVariable);
+  return job == nullptr || start == nullptr ? "" : cat(job, "/starts/", start);
+}
+
+void record_job_end(int exit_code) noexcept {
+  try {
+    const std::string folder = job_start_folder();
+    if (!folder.empty()) write_file_durably(folder + "/end", cat(exit_code, "\n"));
+  } catch (...) {
+    // srun's own code is what is left.
+  }
+}
+
+std::optional<int> recorded_job_end(const std::string& start_folder) {
+  const std::string path = start_folder + "/end";
+  if (!exists(path)) return std::nullopt;
+  return std::atoi(read_file(path, 1 << 10).c_str());
+}
+
 bool blames_another(const Failure& failure) {
   return starts_with(failure.fault.code, "mpi.");
 }
 
-bool find_first_failure(const std::string& attempt_folder, Failure* failure) {
+bool find_first_failure(const std::string& attempt_folder, Failure* failure, std::string* node) {
   std::pair<bool, int64_t> earliest(true, INT64_MAX);
   for (const std::string& file : failure_files(attempt_folder)) {
     try {
@@ -72,13 +95,15 @@ bool find_first_failure(const std::string& attempt_folder, Failure* failure) {
       const std::pair place(blames_another(found), record.at("monotonic_ns").get<int64_t>());
       if (place >= earliest) continue;
       // What every rank found alike needs no rank's name, nor does what says whom it is about; what one met does.
-      if (found.exit_code != static_cast<int>(ExitCode::kUser) &&
+      const int rank = record.at("rank").get<int>();
+      if (rank >= 0 && found.exit_code != static_cast<int>(ExitCode::kUser) &&
           found.exit_code != static_cast<int>(ExitCode::kHang)) {
-        found.message = cat("rank ", record.at("rank").get<int>(), " (", record.at("host").get<std::string>(),
-                            ", process ", record.at("pid").get<int64_t>(), "): ", found.message);
+        found.message = cat("rank ", rank, " (", record.at("host").get<std::string>(), ", process ",
+                            record.at("pid").get<int64_t>(), "): ", found.message);
       }
       *failure = found;
       earliest = place;
+      if (node != nullptr) *node = record.value("node", "");
     } catch (const std::exception&) {
       continue;  // cut off by the end of its writer
     }

@@ -54,6 +54,12 @@ inline constexpr char kParentVariable[] = "BROADSHEET_PARENT";           // "<ho
 inline constexpr char kWatchdogVariable[] = "BROADSHEET_WATCHDOG";       // "<min>:<max>" seconds, with the former
 inline constexpr char kBindVariable[] = "BROADSHEET_BIND";               // "1": ranks take cores of their own
 
+// Inside a job that `submit` made: where this start of it notes how it ended, for broadsheet-job; empty elsewhere.
+std::string job_start_folder();
+// The first rank's last word: 0 or 75. Tasks of srun that end a moment later may be killed, and srun's code is theirs.
+void record_job_end(int exit_code) noexcept;
+std::optional<int> recorded_job_end(const std::string& start_folder);
+
 // The pieces, for tests.
 // "rank 1 with PID 77 on node n1 exited on signal 9 (Killed)" in what mpirun wrote on its stderr.
 struct KilledRank {
@@ -65,7 +71,8 @@ bool find_killed_rank(const std::string& mpirun_stderr, KilledRank* killed);
 std::optional<int64_t> recorded_process(const std::string& attempt_folder, int rank);
 // The earliest of the attempt's failure records, if any; one of a rank that only lost its peers when there is no other.
 bool blames_another(const Failure& failure);
-bool find_first_failure(const std::string& attempt_folder, Failure* failure);
+// `node`, when given, is where it happened, by Slurm's name when there is one.
+bool find_first_failure(const std::string& attempt_folder, Failure* failure, std::string* node = nullptr);
 // Cores in the order in which ranks take them: one hardware thread of every core first.
 std::vector<int> cores_in_order();
 
@@ -73,6 +80,7 @@ std::vector<int> cores_in_order();
 void settle_as_rank();
 // For the engine: failure-<rank>.json for find_first_failure(). Never throws: it is called when all is lost already.
 // False: it could not be written, and nobody will show it.
+// `rank` -1: the launcher.
 bool record_failure(const std::string& attempt_folder, int rank, const Failure& failure) noexcept;
 
 }  // namespace broadsheet

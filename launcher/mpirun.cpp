@@ -12,6 +12,7 @@
 
 #include "core/errors.h"
 #include "core/log.h"
+#include "core/process.h"
 #include "core/text.h"
 #include "launcher/program.h"
 
@@ -20,15 +21,6 @@ namespace {
 
 constexpr char kTemporaryRoot[] = "/tmp";
 constexpr char kSharedMemoryRoot[] = "/dev/shm";
-
-std::string find_in_path(const std::string& program) {
-  const char* path = std::getenv("PATH");
-  for (const std::string& folder : split(path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path, ':')) {
-    const std::string candidate = folder + "/" + program;
-    if (!folder.empty() && access(candidate.c_str(), X_OK) == 0) return candidate;
-  }
-  return "";
-}
 
 std::string folder_prefix() {
   return cat("broadsheet-", getuid(), "-");

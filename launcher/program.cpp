@@ -85,14 +85,29 @@ std::string program_path() {
   return std::string(path, static_cast<size_t>(size));
 }
 
-std::string engine_path() {
+namespace {
+
+std::string sibling(const std::string& name) {
   const std::string folder = program_path().substr(0, program_path().rfind('/'));
-  for (const std::string& candidate :
-       {folder + "/broadsheet-engine", folder + "/../libexec/broadsheet/broadsheet-engine"}) {
+  for (const std::string& candidate : {folder + "/" + name, folder + "/../libexec/broadsheet/" + name}) {
     if (access(candidate.c_str(), X_OK) == 0) return candidate;
   }
-  throw UserError("install.no_engine", cat(folder, "/broadsheet-engine: not found; it must lie beside broadsheet"),
-                  "build or install again, both programs together");
+  throw UserError("install.no_engine", cat(folder, "/", name, ": not found; it must lie beside broadsheet"),
+                  "build or install again, all programs together");
+}
+
+}  // namespace
+
+std::string engine_path() {
+  return sibling("broadsheet-engine");
+}
+
+std::string term_guard_path() {
+  return sibling("broadsheet-term-guard.so");
+}
+
+std::string job_tool_path() {
+  return sibling("broadsheet-job");
 }
 
 std::string host_name() {
@@ -132,6 +147,9 @@ double job_end_time() {
 Incarnation job_incarnation() {
   const char *job = std::getenv("SLURM_JOB_ID"), *cluster = std::getenv("SLURM_CLUSTER_NAME");
   if (job == nullptr || *job == '\0') return {};
+  const char *submitted = std::getenv(kJobVariable), *start = std::getenv(kStartVariable);
+  if (submitted != nullptr && start != nullptr)
+    return {cat("submitted in ", submitted), std::strtoll(start, nullptr, 10)};
   const char* restart = std::getenv("SLURM_RESTART_COUNT");  // absent in the first start
   const std::string name = cluster == nullptr ? std::string(job) : cat(job, " of ", cluster);
   return {name, restart == nullptr ? 0 : std::strtoll(restart, nullptr, 10)};

@@ -96,6 +96,72 @@ VerbSpec train_verb() {
       true};
 }
 
+VerbSpec submit_verb() {
+  return {
+      "submit",
+      "run and corpus files on Slurm; survives preemption, time limits, node failures",
+      {"FILE.yaml", 1, 0},
+      {{"after", "ok|any", "Several files: each waits for the one before, to succeed (ok, unless given) or to end.",
+        false},
+       {"follow", "", "Stay and show the state of the jobs until all are over.", false},
+       {"run-dir", "DIR", "The run's directory; <runs_dir>/<name> unless given.", false},
+       {"fresh", "", "Start anew in a directory of its own beside an existing one.", false},
+       {"resume", "", "As of train: go on although the file changed, where that is allowed.", false}},
+      "Checks the files as train does, writes the job into <run>/job and gives it to sbatch; prints its id. How it is\n"
+      "asked for is the file's section slurm, above the site's own file ($BROADSHEET_SITE or\n"
+      "/etc/broadsheet/site.yaml). A corpus file is asked for as the run file beside it, on one node.\n"
+      "\n"
+      "The job saves and goes back into the queue when it is preempted, told to leave or out of time, goes on with\n"
+      "half the micro-batch when it was out of memory and without a node that failed, and stops at what only you can\n"
+      "change. What it did and why is in <run>/job/events.jsonl and in `broadsheet logs`.\n"
+      "\n"
+      "Only a named list of variables travels with the job (slurm.export adds to it); the rest comes from\n"
+      "slurm.preamble. See docs/slurm.md.",
+      {"broadsheet submit run.yaml --dry-run", "broadsheet submit corpus.yaml run.yaml --follow"},
+      true,
+      true};
+}
+
+VerbSpec status_verb() {
+  return {
+      "status",
+      "state, step, loss, rate and time left of runs, wherever they run",
+      {"DIR", 1, 0},
+      {{"watch", "", "Show it again and again until all runs are over.", false},
+       {"every", "SECONDS", "--watch: how often the runs' own files are read; 2 unless given.", false},
+       {"poll", "SECONDS", "--watch: least time between two questions to Slurm; 30 unless given.", false}},
+      "DIR is a run's directory, or a folder in which runs lie. One line a run: waiting, starting, running, finished,\n"
+      "stopped, failed, cancelled, lost (Slurm does not know its job any more) or unknown (Slurm cannot be reached).\n"
+      "What the run has written itself counts first. All jobs are asked for with one squeue.",
+      {"broadsheet status runs", "broadsheet status runs/editorials-sentiment --watch"}};
+}
+
+VerbSpec logs_verb() {
+  return {
+      "logs",
+      "what a run has said",
+      {"DIR", 1, 1},
+      {{"rank", "K", "The log of this rank; 0 unless given.", false},
+       {"attempt", "N", "Of this attempt alone; all of them unless given.", false},
+       {"grep", "TEXT", "Only lines that hold this text.", false},
+       {"lines", "N", "Only the last N lines of each file.", false}},
+      "Prints the logs of a run, oldest first. Of a submitted run, without --rank and --attempt: what its jobs said.",
+      {"broadsheet logs runs/editorials-sentiment --lines 20",
+       "broadsheet logs runs/editorials-sentiment --rank 1 --grep warning"}};
+}
+
+VerbSpec cancel_verb() {
+  return {
+      "cancel",
+      "end a run, with a checkpoint unless --now",
+      {"DIR", 1, 0},
+      {{"now", "", "At once, without a checkpoint.", false},
+       {"timeout", "SECONDS", "How long to wait for the checkpoint; 600 unless given.", false}},
+      "Asks the run to save and leave, on this machine or elsewhere, and waits until it has. A job in the queue is\n"
+      "taken out of it. The run stays cancelled, whatever Slurm requeues, until the next train or submit.",
+      {"broadsheet cancel runs/editorials-sentiment"}};
+}
+
 VerbSpec evaluate_verb() {
   return {"evaluate",
           "metrics of a model on one split of a corpus",
@@ -157,10 +223,10 @@ std::vector<VerbSpec> make_verbs() {
        true},
       train_verb(),
       later("sweep", "many runs: search and early stopping"),
-      later("submit", "a file on Slurm"),
-      later("status", "of a run or a sweep"),
-      later("logs", "of a run or a sweep"),
-      later("cancel", "a run or a sweep"),
+      submit_verb(),
+      status_verb(),
+      logs_verb(),
+      cancel_verb(),
       checkpoint_verb(),
       evaluate_verb(),
       predict_verb(),
@@ -195,10 +261,21 @@ std::vector<VerbSpec> make_verbs() {
       {"doctor",
        "what this machine and site have",
        {"", 0, 0},
-       {},
-       "LibTorch, MPI, HDF5, Slurm, cores, memory and file locks, with a remedy for what is missing. Exit 2 when\n"
-       "something is missing without which training cannot start.",
-       {"broadsheet doctor --json"}},
+       {{"site", "", "Also start jobs of two ranks on two nodes, some seconds each.", false},
+        {"bundle", "DIR", "Pack the run in DIR for a support ticket: broadsheet-<name>-support.tar.gz here.", false}},
+       "LibTorch, MPI, HDF5, Slurm, cores, memory and file locks, with a remedy for what is missing; two ranks of\n"
+       "mpirun really say hello. Where there is Slurm: its version, limits, partitions, PMIx, and what its settings "
+       "mean\n"
+       "for a run. With --site: srun and mpirun over two nodes, the nodes' clocks, interfaces and MPI transports, and\n"
+       "whether files and locks in the working directory reach from one to the other. Exit 2 when something is "
+       "missing\n"
+       "without which training cannot start.\n"
+       "\n"
+       "A bundle holds configuration, versions, the last lines of logs and Slurm's view; no texts, and what looks like "
+       "a\n"
+       "secret is removed.",
+       {"broadsheet doctor --json", "broadsheet doctor --site",
+        "broadsheet doctor --bundle runs/editorials-sentiment"}},
       {"schema",
        "the JSON schema of a file, for editors",
        {"KIND", 1, 1},

@@ -75,13 +75,16 @@ int run_verb(const Command& command) {
   if (command.verb->name == "predict") return predict(command);
   RankWatchdog watchdog;
   const auto ranks = make_communicator();
-  return run(make_request(command), *ranks, watchdog);
+  const int code = run(make_request(command), *ranks, watchdog);
+  if (ranks->first()) record_job_end(code);  // before anybody's end: that of the communicator is everybody's
+  return code;
 }
 
 int end_failed(const Failure& failure, bool json, const Console& console) {
   const int rank = rank_of_environment();
   const bool one_of_many = started_as() == StartedAs::kRank;
   const char* attempt = std::getenv(kAttemptVariable);
+  if (const std::string job = job_start_folder(); !job.empty()) record_failure(job, rank, failure);
   if (attempt != nullptr) {
     if (!record_failure(attempt, rank, failure)) report_failure(failure, /*json=*/false);
     try {
@@ -108,10 +111,14 @@ int end_failed(const Failure& failure, bool json, const Console& console) {
 
 int main(int argc, char** argv) {
   broadsheet::keep_freed_memory();
+  // From now on a signal is a wish to save and leave, not the end: under srun it may come at any moment.
+  if (broadsheet::started_as() == broadsheet::StartedAs::kRank) broadsheet::install_stop_signals();
   broadsheet::settle_as_rank();
   const broadsheet::Console console;
   const bool json = broadsheet::wants_json(argc, argv);
   try {
+    // No verb of the user's: doctor asks.
+    if (argc > 1 && std::string_view(argv[1]) == "--hello") return broadsheet::hello({argv + 2, argv + argc});
     return broadsheet::run_verb(broadsheet::parse_command_line({argv + 1, argv + argc}));
   } catch (...) {
     return broadsheet::end_failed(broadsheet::current_failure(), json, console);

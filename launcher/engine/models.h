@@ -8,4 +8,7 @@ namespace broadsheet {
 int evaluate(const Command& command);
 int predict(const Command& command);
 
+// --hello [FOLDER]: what doctor has ranks do: find each other, compare clocks, share a folder. One JSON object.
+int hello(const std::vector<std::string>& folders);
+
 }  // namespace broadsheet

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <ctime>
 
 #include "checkpoints/snapshot.h"
 #include "core/log.h"
@@ -16,15 +15,6 @@
 
 namespace broadsheet {
 namespace {
-
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
 
 nlohmann::json attempt_record(const RunConfig& config, const std::string& attempt_folder, const nlohmann::json& ranks) {
   return {{"attempt", attempt_folder.substr(attempt_folder.rfind('-') + 1)},
@@ -70,6 +60,11 @@ bool RankDirectory::has_checkpoints(Communicator& ranks) const {
   return ranks.broadcast(mine ? "yes" : "no", 0) == "yes";
 }
 
+int64_t RankDirectory::micro_batch_divisor(Communicator& ranks) const {
+  const int64_t mine = first_ ? read_micro_batch_divisor(folder()) : 1;
+  return std::stoll(ranks.broadcast(cat(mine), 0));
+}
+
 void RankDirectory::open(const RunConfig& config, const RunRequest& request, Communicator& ranks) {
   if (const char* attempt = std::getenv(kAttemptVariable)) {
     directory_ = RunDirectory::join(request.folder, attempt);
@@ -105,6 +100,7 @@ void RankDirectory::announce(const RunConfig& config, Communicator& ranks) {
   if (!first_) return;
   // Every rank has its signal handlers by now: the launcher may pass a stop on when it sees this file.
   write_file_durably(attempt_folder() + "/ranks.json", nlohmann::json{{"ranks", all}}.dump(2) + "\n");
+  if (const std::string start = job_start_folder(); !start.empty()) write_file_durably(start + "/ready", "");
   const nlohmann::json record = attempt_record(config, attempt_folder(), all);
   warn_of_changes(directory_->record_attempt(record), record);
 }

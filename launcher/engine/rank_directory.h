@@ -26,6 +26,8 @@ class RankDirectory {
   std::string checkpoints() const { return directory_->checkpoints(); }
   // Collective: whether there is one in checkpoints(), as the first rank sees it.
   bool has_checkpoints(Communicator& ranks) const;
+  // Collective: by how much passes are smaller than the configuration says (micro_batch.json); 1: they are not.
+  int64_t micro_batch_divisor(Communicator& ranks) const;
   std::string model() const { return directory_->model(); }
   std::string results() const { return directory_->results(); }
   std::string report() const { return directory_->report(); }

@@ -23,6 +23,7 @@ int number_in(const char* variable, int otherwise) {
 void end_job(const std::string& attempt_folder, int rank, const HangReport& report) {
   const Failure failure = hang_failure(report.sentence);
   record_failure(attempt_folder, rank, failure);
+  if (const std::string job = job_start_folder(); !job.empty()) record_failure(job, rank, failure);
   if (std::getenv(kAttemptVariable) == nullptr) {
     const std::string text = cat(report.table, "broadsheet: ", failure.message, "\n");
     if (::write(STDERR_FILENO, text.data(), text.size()) < 0) {

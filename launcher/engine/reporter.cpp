@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "experiments/report.h"
 #include "experiments/results.h"
+#include "experiments/run_status.h"
 #include "launcher/answer.h"
 
 namespace broadsheet {
@@ -72,6 +73,7 @@ Reporter::Reporter(const RunConfig& config, const RankDirectory& directory, cons
 
 void Reporter::on_start(int64_t start_step, int64_t total_steps, int64_t steps_per_epoch) {
   tracker_->on_start(start_step, total_steps, steps_per_epoch);
+  write_attempt_plan(directory_.attempt_folder(), {start_step, total_steps, steps_per_epoch});
   if (start_step > 0) log_info(cat("resumed from step ", start_step, " of ", total_steps));
 }
 

@@ -72,6 +72,7 @@ int run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog) {
   options.checkpoint_root = directory.checkpoints();
   options.attempt = directory.attempt();
   options.weights_follow = weights_follow;
+  options.micro_batch_divisor = directory.micro_batch_divisor(ranks);
   options.identity = checkpoint_identity(config, *tokenizer);
   options.runtime = runtime_identity();
   options.request_file = checkpoint_request_file(directory.folder());

@@ -17,6 +17,13 @@ int do_report(const Command& command);
 int do_export(const Command& command);
 int do_verify(const Command& command);
 int do_checkpoint(const Command& command);
+int do_submit(const Command& command);
+int do_status(const Command& command);
+int do_logs(const Command& command);
+int do_cancel(const Command& command);
+// Shows the runs' lines until all are over; 0 when all of them finished. `poll`: seconds between two questions to
+// Slurm.
+int watch_runs(const std::vector<std::string>& folders, int64_t seconds, double poll);
 int do_doctor(const Command& command);
 int do_schema(const Command& command);
 

@@ -33,7 +33,7 @@ int64_t newest_step(const std::string& root) {
 // The request's file goes with this, answered or not.
 class Request {
  public:
-  explicit Request(std::string path) : path_(std::move(path)) { write_file_durably(path_, "save now\n"); }
+  explicit Request(std::string path) : path_(std::move(path)) { write_file_durably(path_, kSaveRequest); }
   ~Request() { ::unlink(path_.c_str()); }
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;

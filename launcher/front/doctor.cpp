@@ -1,64 +1,24 @@
 // doctor: what this machine and site have, and the remedy for what is missing.
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
 #include "core/durable.h"
 #include "core/errors.h"
+#include "core/process.h"
 #include "core/text.h"
 #include "launcher/answer.h"
 #include "launcher/front/actions.h"
+#include "launcher/front/site_examination.h"
 #include "launcher/program.h"
 
 namespace broadsheet {
 namespace {
 
-constexpr int kPatienceMilliseconds = 20'000;
+constexpr double kPatience = 20;  // seconds for a program that is asked
 
-struct Answered {
-  int status = -1;  // exit status; -1: could not be started, or did not end in time
-  std::string text;
-};
-
-// stdout and stderr of a program that is given no input.
-Answered ask(const std::vector<std::string>& command) {
-  Answered answered;
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return answered;
-  const pid_t child = fork();
-  if (child == 0) {
-    dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
-    dup2(ends[1], STDOUT_FILENO);
-    dup2(ends[1], STDERR_FILENO);
-    std::vector<char*> argv;
-    for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    execvp(argv[0], argv.data());
-    _exit(127);
-  }
-  close(ends[1]);
-  char buffer[4096];
-  pollfd wait{ends[0], POLLIN, 0};
-  ssize_t size = 1;
-  while (child > 0 && size > 0 && poll(&wait, 1, kPatienceMilliseconds) > 0 && answered.text.size() < (1u << 20)) {
-    size = read(ends[0], buffer, sizeof buffer);
-    if (size > 0) answered.text.append(buffer, static_cast<size_t>(size));
-  }
-  close(ends[0]);
-  if (child <= 0) return answered;
-  if (size != 0) kill(child, SIGKILL);
-  int status = 0;
-  waitpid(child, &status, 0);
-  if (WIFEXITED(status) && WEXITSTATUS(status) != 127) answered.status = WEXITSTATUS(status);
-  return answered;
-}
-
-std::string first_line(const Answered& answered) {
-  return split(answered.text, '\n')[0];
+std::string first_line(const ProgramAnswer& answered) {
+  return split(answered.out.empty() ? answered.err : answered.out, '\n')[0];
 }
 
 class Examination {
@@ -77,8 +37,8 @@ class Examination {
   void engine() {
     for (const char* key : {"libtorch", "mpi", "hdf5"}) found[key] = nullptr;
     try {
-      const Answered answered = ask({engine_path(), "--version"});
-      const nlohmann::json parts = nlohmann::json::parse(answered.text, nullptr, /*allow_exceptions=*/false);
+      const ProgramAnswer answered = ask_program({engine_path(), "--version"}, kPatience);
+      const nlohmann::json parts = nlohmann::json::parse(answered.out, nullptr, /*allow_exceptions=*/false);
       if (answered.status == 0 && parts.is_object()) {
         found.update(parts);
       } else {
@@ -91,7 +51,7 @@ class Examination {
   }
 
   void mpirun() {
-    const Answered answered = ask({"mpirun", "--version"});
+    const ProgramAnswer answered = ask_program({"mpirun", "--version"}, kPatience);
     found["mpirun"] = answered.status == 0 ? nlohmann::json(first_line(answered)) : nlohmann::json();
     if (answered.status != 0) {
       faults.push_back(
@@ -100,7 +60,7 @@ class Examination {
   }
 
   void slurm() {
-    const Answered answered = ask({"sbatch", "--version"});
+    const ProgramAnswer answered = ask_program({"sbatch", "--version"}, kPatience);
     found["slurm"] = answered.status == 0 ? nlohmann::json(first_line(answered)) : nlohmann::json();
     found["slurm_job"] = slurm_ids();
   }
@@ -144,15 +104,52 @@ std::string text_of(const Examination& examination) {
 
 }  // namespace
 
+namespace {
+
+// Nested objects as indented lines; what ranks say of themselves is left to --json.
+void add_findings(std::string& text, const nlohmann::json& value, const std::string& indent) {
+  for (const auto& [key, child] : value.items()) {
+    if (key == "ranks") continue;
+    if (child.is_object()) {
+      text += cat(indent, key, "\n");
+      add_findings(text, child, indent + "  ");
+    } else if (child.is_array() && !child.empty() && child[0].is_object()) {
+      text += cat(indent, key, "\n");
+      for (const nlohmann::json& one : child) {
+        std::string line;
+        for (const auto& [name, field] : one.items())
+          line += cat(line.empty() ? "" : ", ", name, " ", field.is_string() ? field.get<std::string>() : field.dump());
+        text += cat(indent, "  ", line, "\n");
+      }
+    } else if (!child.is_null()) {
+      text += cat(indent, key, std::string(key.size() < 22 ? 22 - key.size() : 1, ' '),
+                  child.is_string() ? child.get<std::string>() : child.dump(), "\n");
+    }
+  }
+}
+
+}  // namespace
+
 int do_doctor(const Command& command) {
   Examination examination;
   examination.look();
+  SiteFindings site;
+  // The engine must start before ranks can say hello.
+  if (!examination.found["libtorch"].is_null() && !examination.found["mpirun"].is_null())
+    site = examine_site(command.has("site"));
+  nlohmann::json answer = examination.found;
+  answer.update(site.found);
+  answer["missing"] = examination.faults;
+  answer["notes"] = site.notes;
+  if (command.has("bundle")) answer["bundle"] = write_support_bundle(command.value("bundle"), answer.dump(2) + "\n");
   if (command.json) {
-    nlohmann::json answer = examination.found;
-    answer["missing"] = examination.faults;
     print_json(answer);
   } else {
-    print_text(text_of(examination));
+    std::string text = text_of(examination);
+    add_findings(text, site.found, "  ");
+    for (const std::string& note : site.notes) text += "note: " + note + "\n";
+    if (command.has("bundle")) text += cat("packed: ", answer["bundle"].get<std::string>(), "\n");
+    print_text(text);
   }
   return static_cast<int>(examination.faults.empty() ? ExitCode::kDone : ExitCode::kUser);
 }

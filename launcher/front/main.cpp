@@ -10,6 +10,7 @@
 #include "experiments/run_config.h"
 #include "launcher/answer.h"
 #include "launcher/front/actions.h"
+#include "launcher/local_ranks.h"
 #include "launcher/program.h"
 
 namespace broadsheet {
@@ -37,7 +38,8 @@ int run(const Command& command, const std::vector<std::string>& arguments) {
   static const std::map<std::string, int (*)(const Command&)> actions = {
       {"init", do_init},     {"prepare", do_prepare}, {"inspect", do_inspect},       {"check", do_check},
       {"train", do_train},   {"report", do_report},   {"export", do_export},         {"verify", do_verify},
-      {"doctor", do_doctor}, {"schema", do_schema},   {"checkpoint", do_checkpoint},
+      {"doctor", do_doctor}, {"schema", do_schema},   {"checkpoint", do_checkpoint}, {"submit", do_submit},
+      {"status", do_status}, {"logs", do_logs},       {"cancel", do_cancel},
   };
   if (command.version) {
     print_text(cat("broadsheet ", program_version(), " (build ", program_build_id().substr(0, 12), ")\n"));
@@ -56,6 +58,8 @@ int run(const Command& command, const std::vector<std::string>& arguments) {
 }  // namespace broadsheet
 
 int main(int argc, char** argv) {
+  // A rank becomes the engine, which has handlers: until then nothing that srun passes on may end it.
+  if (broadsheet::started_as() == broadsheet::StartedAs::kRank) broadsheet::hold_stop_signals();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   return broadsheet::answer(broadsheet::wants_json(argc, argv),
                             [&] { return broadsheet::run(broadsheet::parse_command_line(arguments), arguments); });

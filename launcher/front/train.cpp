@@ -1,4 +1,6 @@
 // train: checks everything that can be checked without computing, opens the run's directory and starts the ranks.
+#include <unistd.h>
+
 #include <cstdlib>
 #include <fstream>
 
@@ -13,20 +15,23 @@
 #include "launcher/local_ranks.h"
 #include "launcher/program.h"
 #include "launcher/start.h"
+#include "slurm/job_record.h"
+#include "slurm/job_script.h"
 
 namespace broadsheet {
 namespace {
 
 std::string command_text() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
-  std::string text, word;
-  while (std::getline(file, word, '\0')) {
-    const bool plain = !word.empty() && word.find_first_of(" \t\n'\"\\$`*?[]{}()<>|&;#~!") == std::string::npos;
-    std::string quoted = "'";
-    for (const char letter : word) quoted += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
-    text += (text.empty() ? "" : " ") + (plain ? word : quoted + "'");
-  }
-  return text;
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  return shell_line(words);
+}
+
+// What ended the run, for the job that it is in, if it is in one.
+int end_train(const Failure& failure, bool json) {
+  if (const std::string job = job_start_folder(); !job.empty()) record_failure(job, -1, failure);
+  return report_failure(failure, json);
 }
 
 const char* state_text(RunState state) {
@@ -86,6 +91,7 @@ int do_train(const Command& command) {
     log_info(cat(directory.folder(), ": this run is finished; --fresh starts anew beside it"));
     return print_finished(command, directory.folder());
   }
+  if (job_start_folder().empty()) ::unlink(cancel_mark(directory.folder()).c_str());  // asked for again
   const Attempts attempts(directory, request.choice.resume);
   RankLaunch launch;
   launch.engine = engine_path();
@@ -98,7 +104,7 @@ int do_train(const Command& command) {
   if (end.said) {
     Failure failure = end.failure;
     failure.exit_code = end.exit_code;
-    return report_failure(attempts.died(failure), command.json);
+    return end_train(attempts.died(failure), command.json);
   }
   if (end.exit_code == 0) return print_finished(command, directory.folder());
   if (end.exit_code == static_cast<int>(ExitCode::kStopped)) {

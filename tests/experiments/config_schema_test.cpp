@@ -123,7 +123,6 @@ TEST(ConfigSchema, RefusesWhatASchemaCanSee) {
                            "foreign_precision",
                            "unknown_task",
                            "adapter",
-                           "slurm",
                            "causal_lm",
                            "fp16",
                            "cuda",
