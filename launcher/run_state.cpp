@@ -70,7 +70,6 @@ void look_at_job(JobState& state, const JobRecord& record, QueueView& queue) {
   state.restarts = std::max<int64_t>(0, starts - 1);
   const JobEvent* end = last_end(events, record.token);
   if (end != nullptr && end->action == "stop") return tell_end(state, *end);
-  queue.refresh();
   if (const QueuedJob* job = queue.find(record)) {
     state.job = job->id;
     state.where = job->nodes;
@@ -102,6 +101,13 @@ void look_at_job(JobState& state, const JobRecord& record, QueueView& queue) {
               : record.id.empty()
                   ? "the submission was cut off: submit it again"
                   : cat("job ", record.id, " never started and Slurm does not know it: submit it again");
+}
+
+// By its own records, so that Slurm need not be asked.
+bool is_over(const std::string& folder, const JobRecord& record) {
+  const std::vector<JobEvent> events = read_job_events(job_folder(folder));
+  const JobEvent* end = last_end(events, record.token);
+  return exists(folder + "/results.json") || (end != nullptr && end->action == "stop");
 }
 
 void look_at_end(JobState& state) {
@@ -156,10 +162,12 @@ const QueuedJob* QueueView::find(const JobRecord& record) const {
 
 JobState state_of_run(const std::string& folder, QueueView& queue) {
   JobState state;
+  const std::optional<JobRecord> record = read_job_record(job_folder(folder));
+  // First Slurm, which may take its time to answer: what the run has written is then as new as can be.
+  if (record && !is_over(folder, *record)) queue.refresh();
   state.progress = read_progress(folder);
   const RunProgress& progress = state.progress;
   state.restarts = std::max<int64_t>(0, progress.attempts - 1);
-  const std::optional<JobRecord> record = read_job_record(job_folder(folder));
   const std::optional<LockHolder> holder = look_at_lock(folder + "/lock");
   if (record) state.job = record->id;
   if (progress.finished) {

@@ -9,7 +9,7 @@
 namespace broadsheet {
 namespace {
 
-constexpr int kKilled = 128 + 9, kBusError = 128 + 7;
+constexpr int kBusError = 128 + 7;
 
 bool holds(const std::string& text, std::initializer_list<const char*> parts) {
   return std::any_of(parts.begin(), parts.end(),

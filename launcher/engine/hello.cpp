@@ -32,6 +32,10 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
+double to_microseconds(double seconds) {
+  return std::round(1e6 * seconds) / 1e6;
+}
+
 double wall_clock() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -111,11 +115,11 @@ int hello(const std::vector<std::string>& folders) {
   const bool adds = std::all_of(sums.begin(), sums.end(), [&](int64_t value) { return value == wanted; });
   nlohmann::json answer = {{"ranks", all},
                            {"mpi", mpi_library_version()},
-                           {"start_seconds", start},
-                           {"clock_skew_seconds", latest - earliest},
+                           {"start_seconds", to_microseconds(start)},
+                           {"clock_skew_seconds", to_microseconds(latest - earliest)},
                            {"adds_right", adds}};
   for (const std::string& folder : folders) {
-    answer["shared_folder_seconds"] = share_folder(folder, *ranks);
+    answer["shared_folder_seconds"] = to_microseconds(share_folder(folder, *ranks));
     answer["locks_between_ranks"] = share_locks(folder, *ranks);
   }
   if (ranks->first()) print_json(answer);

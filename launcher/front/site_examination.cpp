@@ -71,6 +71,12 @@ Json tried(const std::vector<std::string>& command, double patience) {
     return {{"works", false}, {"words", words}};
   }
   said["works"] = said.value("adds_right", false) && said.value("ranks", Json::array()).size() == 2;
+  for (const Json& rank : said.value("ranks", Json::array())) {
+    std::string names;
+    for (const Json& name : rank.value("interfaces", Json::array()))
+      names += (names.empty() ? "" : ", ") + name.get<std::string>();
+    said["interfaces"][rank.value("host", "")] = names;
+  }
   said["transports"] = transports(answer.err + answer.out);
   return said;
 }

@@ -54,6 +54,21 @@ class Readme(SystemTest):
         results = json.loads((self.folder / "runs/comments-classification/results.json").read_text())
         self.assertGreater(results["test"]["after"]["accuracy"], results["test"]["before"]["accuracy"])
 
+    def test_on_a_slurm_cluster(self):
+        self.write_comments()
+        for line in block("Your own text", "sh").splitlines()[:2]:
+            self.shell(line)
+        lines = block("On a Slurm cluster", "sh").splitlines()
+        self.assertEqual([line.split()[1] for line in lines], ["submit", "submit", "status", "logs", "cancel"])
+        # The others are run on a real Slurm by slurm_test.py; here their options are read at least.
+        self.assertIn("#SBATCH --requeue", self.shell(lines[0]))
+        self.assertIn("comments", self.shell(lines[1].split("#")[0] + " --dry-run"))
+        for line in lines[2:]:
+            verb = line.split()[1]
+            usage = self.shell(f"./broadsheet {verb} --help")
+            for option in re.findall(r"--\w+", line):
+                self.assertIn(option, usage)
+
     def test_the_run_file_is_the_example(self):
         shown = self.folder / "examples/editorials/sentiment.yaml"
         shown.parent.mkdir(parents=True)

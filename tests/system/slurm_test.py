@@ -5,7 +5,7 @@ import pathlib
 import re
 import resource
 import signal
-import subprocess
+import tarfile
 import time
 
 import harness
@@ -234,6 +234,37 @@ class Telling(SlurmTest):
         self.assertEqual(told["state"], "cancelled")
         again = broadsheet(*workspace.train("local", "--set", "train.max_steps=5000", "--dry-run"))
         self.assertIn("resumes", again.stdout)
+
+    def test_doctor_tries_the_launchers_over_both_nodes(self):
+        done = broadsheet("doctor", "--site", "--json", cwd=workspace.folder)
+        self.assert_exit(done, DONE)
+        found = json.loads(done.stdout)
+        for launcher in ("srun", "mpirun", "mpirun_here"):
+            told = found["launchers"][launcher]
+            self.assertTrue(told["works"], told)
+            self.assertTrue(told["transports"], told)
+        self.assertEqual(set(found["launchers"]["srun"]["interfaces"]), {"n1", "n2"})
+        self.assertTrue(found["launchers"]["srun"]["locks_between_ranks"])
+        self.assertGreaterEqual(found["launchers"]["srun"]["shared_folder_seconds"], 0)
+        self.assertEqual({one["name"] for one in found["site"]["partitions"]}, {"main", "urgent"})
+        self.assertIn("pmix", found["site"]["mpi_types"])
+        self.assertEqual([path.name for path in workspace.folder.glob(".broadsheet-doctor*")], [])
+
+    def test_a_support_bundle_has_no_secrets(self):
+        job = self.job("--set", "train.max_steps=10", "--set", "slurm.preamble=export API_KEY=abc123hidden")
+        job.wait_until_finished()
+        done = broadsheet("doctor", "--bundle", job.dir, "--json", cwd=workspace.folder, env=job.env)
+        self.assert_exit(done, DONE)
+        bundle = json.loads(done.stdout)["bundle"]
+        self.assertEqual(oct(os.stat(bundle).st_mode & 0o777), "0o600")
+        with tarfile.open(bundle) as archive:
+            members = {name.split("/", 1)[-1]: archive.extractfile(name).read() for name in archive.getnames()
+                       if archive.getmember(name).isfile()}
+        for name in ("doctor.json", "run.yaml", "environment.json", "job/events.jsonl", "job/preamble.sh", "slurm.txt"):
+            self.assertIn(name, members)
+        self.assertIn(b"API_KEY= <removed>", members["job/preamble.sh"])
+        for name, content in members.items():
+            self.assertNotIn(b"abc123hidden", content, name)
 
     def test_mpirun_starts_ranks_on_both_nodes(self):
         job = self.job("--set", "slurm.launcher=mpirun", slow=20)
