@@ -30,19 +30,26 @@ const Section<SiteFile>& site_section() {
   return section;
 }
 
+// Every fault at once. Returns the tree that was read.
+template <class T>
+ConfigNode read_checked(const std::string& path, const Section<T>& section, T& value) {
+  Faults faults;
+  ConfigNode root = read_yaml(path, faults);
+  ConfigReader reader(parent_folder(absolute_path(path)));
+  section.read(root, "", reader, value);
+  for (const Fault& fault : reader.faults().all()) faults.add(fault);
+  faults.throw_if_any();
+  return root;
+}
+
 }  // namespace
 
 std::optional<Site> find_site() {
   const char* named = std::getenv("BROADSHEET_SITE");
   if ((named == nullptr || *named == '\0') && !exists(kUsualPlace)) return std::nullopt;
   const std::string path = named == nullptr || *named == '\0' ? kUsualPlace : named;
-  Faults faults;
-  const ConfigNode root = read_yaml(path, faults);
-  ConfigReader reader(parent_folder(absolute_path(path)));
   SiteFile file;
-  site_section().read(root, "", reader, file);
-  for (const Fault& fault : reader.faults().all()) faults.add(fault);
-  faults.throw_if_any();
+  const ConfigNode root = read_checked(path, site_section(), file);
   Site site{path, {}, file.limits};
   if (const ConfigNode* slurm = root.find("slurm")) site.slurm = *slurm;
   return site;
@@ -60,13 +67,8 @@ void write_slurm_config(const std::string& path, const SlurmConfig& config) {
 }
 
 SlurmConfig load_slurm_config(const std::string& path) {
-  Faults faults;
-  const ConfigNode root = read_yaml(path, faults);
-  ConfigReader reader(parent_folder(absolute_path(path)));
   SlurmConfig config;
-  slurm_section().read(root, "", reader, config);
-  for (const Fault& fault : reader.faults().all()) faults.add(fault);
-  faults.throw_if_any();
+  read_checked(path, slurm_section(), config);
   return config;
 }
 

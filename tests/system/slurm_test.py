@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import signal
 import tarfile
 import time
@@ -187,6 +188,21 @@ class Surviving(SlurmTest):
         self.assertGreater(json.loads((job.dir / "results.json").read_text())["bits_may_differ_after_step"], 0)
 
 
+    def test_what_only_the_user_can_change_stops_it(self):
+        corpus = workspace.folder / "moved"
+        shutil.copytree(workspace.folder / "corpus", corpus)
+        job = self.job("--set", f"data.corpus={corpus}", "--set", "slurm.extra=[--hold]")
+        shutil.rmtree(corpus)
+        cluster.ask("scontrol", "release", job.id)
+        job.wait_until_finished()
+        end = job.events("end")[0]
+        self.assertEqual((end["cause"], end["action"], end["code"]), ("user", "stop", USER), job.log())
+        self.assertIn("found no corpus", end["detail"])
+        told = job.status()
+        self.assertEqual(told["state"], "failed")
+        self.assertIn("found no corpus", told["why"])
+
+
 class Telling(SlurmTest):
     def test_status_logs_and_cancel(self):
         job = self.job(slow=30)
@@ -213,6 +229,9 @@ class Telling(SlurmTest):
         # Slurm forgets it; its own records do not.
         job.wait_for(lambda: cluster.job_state(job.id) is None, "Slurm to forget")
         self.assertEqual(job.status()["state"], "finished")
+        watched = job.ask("status", "--watch")
+        self.assert_exit(watched, DONE)
+        self.assertRegex(watched.stdout, "finished +step 240/240")
 
     def test_a_waiting_job_says_why_and_can_be_cancelled(self):
         job = self.job("--set", "slurm.extra=[--hold]")
@@ -270,9 +289,13 @@ class Telling(SlurmTest):
         job = self.job("--set", "slurm.launcher=mpirun", slow=20)
         job.wait_for_step(30)
         cluster.ask("scancel", "--signal=USR1", "--batch", job.id)
+        job.wait_for_step(80, starts=2)
+        self.assertEqual(job.events("end")[0]["code"], 75, job.log())
+        # mpirun kills its ranks when TERM reaches it: what was saved before is what is left.
+        cluster.ask("scancel", "--signal=TERM", "--full", job.id)
         job.wait_until_finished()
         self.assert_same(job)
-        self.assertEqual(self.causes(job), ["time_limit", "done"], job.log())
+        self.assertEqual(self.causes(job), ["time_limit", "time_limit", "done"], job.log())
 
 
 if __name__ == "__main__":
