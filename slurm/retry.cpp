@@ -63,8 +63,10 @@ Cause cause_of(const JobEnd& end) {
   if (end.code == static_cast<int>(ExitCode::kUser)) return Cause::kUser;
   if (end.fault == "run.crash_loop") return Cause::kCrashLoop;
   if (starts_with(end.fault, "train.diverged")) return Cause::kDiverged;
-  // Told to leave, and gone: with a checkpoint (75), or killed before it had one. Nobody's fault.
-  const bool left = end.code == static_cast<int>(ExitCode::kStopped) || (told && end.fault.empty() && end.code > 128);
+  // Told to leave, or taken away, and gone: with a checkpoint (75), or killed before it had one. Nobody's fault.
+  const bool left = end.code == static_cast<int>(ExitCode::kStopped) ||
+                    (end.fault.empty() && (end.preempted || (told && end.code > 128)));
+  if (left && end.preempted && is_hardware(end)) return Cause::kNodeFailure;
   if (left && end.preempted) return Cause::kPreempted;
   if (left) return Cause::kTimeLimit;
   if (is_memory(end)) return Cause::kOutOfMemory;
@@ -123,7 +125,8 @@ Decision decide(Cause cause, const JobEnd& end, const std::vector<JobEvent>& bef
       return decision;
     }
     case Cause::kNodeFailure:
-      return limited(config.retries.node_failure, end.node.empty() ? Action::kRequeue : Action::kMove,
+      // Where Slurm has requeued the job already, its next start looks at its nodes.
+      return limited(config.retries.node_failure, end.node.empty() || end.preempted ? Action::kRequeue : Action::kMove,
                      cat("node ", end.node, " failed: ", said_by(end)), "goes on without it", "retries.node_failure");
     case Cause::kFailure:
       return limited(config.retries.failure, Action::kRequeue, said_by(end), "tried again", "retries.failure");

@@ -30,7 +30,7 @@ struct JobEnd {
   std::string message;      // of the first failure
   std::string notice;       // the signal that the job's script was sent; "none"
   bool cancelled = false;   // the mark is there
-  bool preempted = false;   // Slurm says so
+  bool preempted = false;   // Slurm says so, or has put the job back into the queue for another reason
   bool time_is_up = false;  // within signal_before of the job's end
   std::string step_words;   // what srun said last: "oom_kill", "Node failure"
   std::string node;         // where the first failure was, if it was somewhere

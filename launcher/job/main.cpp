@@ -91,8 +91,8 @@ class Job {
     event.code = end.code;
     event.cause = cause_name(cause);
     event.step = end.step;
+    if (cause == Cause::kNodeFailure && !end.node.empty()) exclude_node(folder_, end.node);
     if (decision.action == Action::kMove) {
-      exclude_node(folder_, end.node);
       say(decision.why);
       event.action = action_name(decision.action);
       event.detail = decision.why;
@@ -233,9 +233,16 @@ class Job {
     } else if (const std::optional<int> recorded = recorded_job_end(job_start_folder())) {
       end.code = *recorded;
     }
+    // srun lets go of its ranks, with 0, when Slurm takes the job away from it.
+    if (end.code == 0 && !run_dir_.empty() && !exists(run_dir_ + "/results.json")) {
+      end.code = static_cast<int>(ExitCode::kFailed);
+      end.message = "what started the ranks ended before they did";
+    }
     end.step = run_dir_.empty() ? 0 : last_recorded_step(run_dir_);
     end.step_words = last_words();
     if (end.node.empty()) end.node = node_in(end.step_words);
+    const std::vector<std::string> failed = nodes_said_to_fail(variable("SLURM_JOB_NODELIST"));
+    if (!failed.empty()) end.node = failed.front();
     const double ends_at = job_end_time();
     end.time_is_up = ends_at > 0 && static_cast<double>(std::time(nullptr)) >
                                         ends_at - static_cast<double>(slurm_config().signal_before) - kSlackBeforeEnd;

@@ -55,6 +55,20 @@ TEST(Cause, CancelAndPreemptionComeFirst) {
   EXPECT_EQ(cause_of(end), Cause::kCancelled);
 }
 
+TEST(Cause, WhatSlurmTookAwayIsNotTheRunsFailure) {
+  JobEnd end = ended(1);
+  end.preempted = true;
+  EXPECT_EQ(cause_of(end), Cause::kPreempted);
+  end.step_words = "srun: error: Node failure on n1";
+  end.node = "n1";
+  EXPECT_EQ(cause_of(end), Cause::kNodeFailure);
+  // Slurm has requeued it already: no second job beside it.
+  EXPECT_EQ(decide(Cause::kNodeFailure, end, {}, {}).action, Action::kRequeue);
+  end.fault = "io.write";
+  end.step_words.clear();
+  EXPECT_EQ(cause_of(end), Cause::kFailure);
+}
+
 TEST(Cause, SrunsWordsTellMemoryAndHardware) {
   JobEnd end = ended(137);
   end.step_words = "slurmstepd: error: Detected 1 oom_kill event in StepId=17.0";

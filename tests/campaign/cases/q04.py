@@ -18,7 +18,7 @@ def run(lab, seed, place):
     chance = generator("Q04", seed)
     here = slurm_lab.place("MinJobAge=60")
     name, down = f"q04-{seed}", chance.choice([0, 5, 25]) if seed > 1 else (25, 5)[seed]
-    job = here.job(name, "--set", "slurm.nodes=1", "--set", "slurm.ntasks_per_node=2", slow=40)
+    job = here.job(name, "--set", "slurm.nodes=1", "--set", "slurm.ntasks_per_node=2", slow=40 if seed % 2 else 300)  # it must outlast the outage
     job.wait_for_step(chance.randrange(5, 40))
     if seed % 2:
         munge = here.cluster.daemon("munge/munged")
