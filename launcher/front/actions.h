@@ -21,6 +21,8 @@ int do_submit(const Command& command);
 int do_status(const Command& command);
 int do_logs(const Command& command);
 int do_cancel(const Command& command);
+// The run is asked for again: neither `cancel`'s mark nor its request, should nobody have answered it, holds any more.
+void forget_cancel(const std::string& run_folder);
 // Shows the runs' lines until all are over; 0 when all of them finished. `poll`: seconds between two questions to
 // Slurm.
 int watch_runs(const std::vector<std::string>& folders, int64_t seconds, double poll);

@@ -59,6 +59,10 @@ bool stdout_is_terminal() {
 
 }  // namespace
 
+void forget_cancel(const std::string& run_folder) {
+  if (::unlink(cancel_mark(run_folder).c_str()) == 0) ::unlink(checkpoint_request_file(run_folder).c_str());
+}
+
 int watch_runs(const std::vector<std::string>& folders, int64_t seconds, double poll) {
   QueueView queue(poll);
   std::string before;

@@ -261,7 +261,7 @@ class Submitter {
     const FolderLock lock = FolderLock::acquire(spec.folder + "/submit.lock");
     write_slurm_config(spec.folder + "/slurm.yaml", spec.slurm);
     if (planned.kind == "run") write_file_durably(spec.config, to_yaml(planned.run));
-    ::unlink(cancel_mark(spec.place).c_str());
+    forget_cancel(spec.place);
     const Submitted submitted = submit_job(spec, SlurmClient());
     for (const std::string& note : submitted.notes) log_warning(note);
     return submitted.id;

@@ -91,7 +91,7 @@ int do_train(const Command& command) {
     log_info(cat(directory.folder(), ": this run is finished; --fresh starts anew beside it"));
     return print_finished(command, directory.folder());
   }
-  if (job_start_folder().empty()) ::unlink(cancel_mark(directory.folder()).c_str());  // asked for again
+  if (job_start_folder().empty()) forget_cancel(directory.folder());
   const Attempts attempts(directory, request.choice.resume);
   RankLaunch launch;
   launch.engine = engine_path();
