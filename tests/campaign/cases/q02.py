@@ -9,7 +9,7 @@ import slurm_lab
 from lab import check, generator
 
 PROMISE = "A stalled controller makes no twin"
-COUNTS = (1, 40)
+COUNTS = (2, 40)
 LANES = 1
 
 STALL = 15  # seconds; MessageTimeout is 10

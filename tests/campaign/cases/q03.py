@@ -7,7 +7,7 @@ import slurm_lab
 from lab import check, generator
 
 PROMISE = "A lying sbatch is understood"
-COUNTS = (20, 200)
+COUNTS = (40, 200)
 LANES = 1
 
 # What the stub does with "$real" "$@"; ACCEPTED runs it quietly.

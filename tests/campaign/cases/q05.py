@@ -6,7 +6,7 @@ import slurm_lab
 from lab import check, generator
 
 PROMISE = "Vanished records do not matter (10 runs at once)"
-COUNTS = (1, 10)
+COUNTS = (2, 10)
 LANES = 1
 
 
