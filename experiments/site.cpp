@@ -50,16 +50,9 @@ std::optional<Site> find_site() {
   const std::string path = named == nullptr || *named == '\0' ? kUsualPlace : named;
   SiteFile file;
   const ConfigNode root = read_checked(path, site_section(), file);
-  Site site{path, {}, file.limits};
+  Site site{path, {}, file.slurm, file.limits};
   if (const ConfigNode* slurm = root.find("slurm")) site.slurm = *slurm;
   return site;
-}
-
-SlurmConfig site_slurm(const Site& site) {
-  ConfigReader reader(parent_folder(absolute_path(site.file)));
-  SlurmConfig config;
-  if (site.slurm.is_map()) slurm_section().read(site.slurm, "slurm", reader, config);
-  return config;
 }
 
 void write_slurm_config(const std::string& path, const SlurmConfig& config) {

@@ -16,14 +16,13 @@ namespace broadsheet {
 
 struct Site {
   std::string file;
-  ConfigNode slurm;  // a map, perhaps empty
+  ConfigNode slurm;      // a map, perhaps empty
+  SlurmConfig defaults;  // the same, read
   SlurmLimits limits;
 };
 
 // $BROADSHEET_SITE, else /etc/broadsheet/site.yaml when it is there. UserError with every fault in it.
 std::optional<Site> find_site();
-
-SlurmConfig site_slurm(const Site& site);  // its defaults over ours
 
 // The section with every default, as a job of `submit` keeps it beside its script: <run>/job/slurm.yaml.
 void write_slurm_config(const std::string& path, const SlurmConfig& config);

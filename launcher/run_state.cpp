@@ -7,6 +7,7 @@
 #include "core/durable.h"
 #include "core/text.h"
 #include "launcher/local_ranks.h"
+#include "slurm/submission.h"
 
 namespace broadsheet {
 namespace {
@@ -66,8 +67,7 @@ void tell_end(JobState& state, const JobEvent& end) {
 void look_at_job(JobState& state, const JobRecord& record, QueueView& queue) {
   state.job = record.id;
   const std::vector<JobEvent> events = read_job_events(job_folder(state.progress.folder));
-  const auto starts = std::count_if(events.begin(), events.end(), [](const JobEvent& e) { return e.event == "start"; });
-  state.restarts = std::max<int64_t>(0, starts - 1);
+  state.restarts = std::max<int64_t>(0, count_starts(events) - 1);
   const JobEvent* end = last_end(events, record.token);
   if (end != nullptr && end->action == "stop") return tell_end(state, *end);
   if (const QueuedJob* job = queue.find(record)) {
@@ -154,9 +154,8 @@ void QueueView::refresh() {
 }
 
 const QueuedJob* QueueView::find(const JobRecord& record) const {
-  const auto found = std::find_if(jobs_.begin(), jobs_.end(), [&](const QueuedJob& job) {
-    return job.comment == "broadsheet:" + record.token || (!record.id.empty() && job.id == record.id);
-  });
+  const auto found =
+      std::find_if(jobs_.begin(), jobs_.end(), [&](const QueuedJob& job) { return is_job_of(record, job); });
   return found == jobs_.end() ? nullptr : &*found;
 }
 
@@ -172,13 +171,7 @@ JobState state_of_run(const std::string& folder, QueueView& queue) {
   if (record) state.job = record->id;
   if (progress.finished) {
     state.state = "finished";
-    if (record) {
-      const std::vector<JobEvent> events = read_job_events(job_folder(folder));
-      state.restarts = std::max(
-          state.restarts, static_cast<int64_t>(std::count_if(events.begin(), events.end(),
-                                                             [](const JobEvent& e) { return e.event == "start"; })) -
-                              1);
-    }
+    if (record) state.restarts = std::max(state.restarts, count_starts(read_job_events(job_folder(folder))) - 1);
     return state;
   }
   // A lock says of itself whether it belongs to a job of ours; if not, somebody trains here by hand.

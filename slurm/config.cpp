@@ -13,74 +13,55 @@ namespace {
 constexpr int64_t kMost = 1'000'000;
 constexpr int64_t kMinute = 60, kHour = 3600, kDay = 86400;
 
-// A text without line breaks and other control characters: it becomes one argument of sbatch's, or one line.
-ConfigType<std::string> word(const std::string& words, const std::string& remedy) {
+// A text of which `good` holds.
+template <class Good>
+ConfigType<std::string> text_that(const std::string& words, const std::string& remedy, Good good) {
   ConfigType<std::string> type = text();
   type.words = words;
-  type.read = [inner = text(), words, remedy](const ConfigNode& node, const std::string& key, ConfigReader& reader,
-                                              std::string& value) {
+  type.read = [inner = text(), words, remedy, good](const ConfigNode& node, const std::string& key,
+                                                    ConfigReader& reader, std::string& value) {
     std::string found;
     if (!inner.read(node, key, reader, found)) return false;
-    const bool clean = std::none_of(found.begin(), found.end(), [](unsigned char c) { return std::iscntrl(c) != 0; });
-    if (!clean) return fault_wanted(node, key, reader, words, remedy);
+    if (!good(found)) return fault_wanted(node, key, reader, words, remedy);
     value = found;
     return true;
   };
   return type;
+}
+
+// A text without line breaks and other control characters: it becomes one argument of sbatch's, or one line.
+ConfigType<std::string> word(const std::string& words, const std::string& remedy) {
+  return text_that(words, remedy, [](const std::string& found) {
+    return std::none_of(found.begin(), found.end(), [](unsigned char c) { return std::iscntrl(c) != 0; });
+  });
 }
 
 // Slurm's own names: none of them begins like an option or holds what a list or a shell would take apart.
 ConfigType<std::string> slurm_name(const std::string& what) {
-  const std::string words = what + ", of letters, digits and _ . , & | * : [ ] ( ) -";
-  ConfigType<std::string> type = text();
-  type.words = words;
-  type.read = [inner = text(), words](const ConfigNode& node, const std::string& key, ConfigReader& reader,
-                                      std::string& value) {
-    std::string found;
-    if (!inner.read(node, key, reader, found)) return false;
-    const auto allowed = [](unsigned char c) {
-      return std::isalnum(c) != 0 || std::string_view("_.,&|*:[]()-").find(static_cast<char>(c)) != std::string::npos;
-    };
-    if (found[0] == '-' || !std::all_of(found.begin(), found.end(), allowed))
-      return fault_wanted(node, key, reader, words, "write it as `sinfo` or `sacctmgr` shows it");
-    value = found;
-    return true;
-  };
-  return type;
+  return text_that(what + ", of letters, digits and _ . , & | * : [ ] ( ) -",
+                   "write it as `sinfo` or `sacctmgr` shows it", [](const std::string& found) {
+                     const auto allowed = [](unsigned char c) {
+                       return std::isalnum(c) != 0 ||
+                              std::string_view("_.,&|*:[]()-").find(static_cast<char>(c)) != std::string::npos;
+                     };
+                     return found[0] != '-' && std::all_of(found.begin(), found.end(), allowed);
+                   });
 }
 
 ConfigType<std::string> variable_name() {
-  ConfigType<std::string> type = text();
-  type.words = "the name of a variable";
-  type.read = [inner = text()](const ConfigNode& node, const std::string& key, ConfigReader& reader,
-                               std::string& value) {
-    std::string found;
-    if (!inner.read(node, key, reader, found)) return false;
-    const bool good =
-        std::isdigit(static_cast<unsigned char>(found[0])) == 0 &&
-        std::all_of(found.begin(), found.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
-    if (!good)
-      return fault_wanted(node, key, reader, "the name of a variable",
-                          "name it alone, without its value: the value is taken from the submitter's environment");
-    value = found;
-    return true;
-  };
-  return type;
+  return text_that("the name of a variable",
+                   "name it alone, without its value: the value is taken from the submitter's environment",
+                   [](const std::string& found) {
+                     const auto allowed = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
+                     return std::isdigit(static_cast<unsigned char>(found[0])) == 0 &&
+                            std::all_of(found.begin(), found.end(), allowed);
+                   });
 }
 
 ConfigType<std::string> duration() {
-  ConfigType<std::string> type = text();
-  type.words =
-      "a time as sbatch has it: \"04:00:00\" (hours:minutes:seconds), \"90\" (minutes) or \"2-12\" (days-hours)";
-  type.read = [inner = text(), words = type.words](const ConfigNode& node, const std::string& key, ConfigReader& reader,
-                                                   std::string& value) {
-    std::string found;
-    if (!inner.read(node, key, reader, found)) return false;
-    if (time_seconds(found) < 0) return fault_wanted(node, key, reader, words, "write time: \"04:00:00\"");
-    value = found;
-    return true;
-  };
-  return type;
+  return text_that(
+      "a time as sbatch has it: \"04:00:00\" (hours:minutes:seconds), \"90\" (minutes) or \"2-12\" (days-hours)",
+      "write time: \"04:00:00\"", [](const std::string& found) { return time_seconds(found) >= 0; });
 }
 
 const Section<RetryConfig>& retry_section() {

@@ -92,6 +92,10 @@ std::vector<JobEvent> read_job_events(const std::string& folder) {
   return events;
 }
 
+int64_t count_starts(const std::vector<JobEvent>& events) {
+  return std::count_if(events.begin(), events.end(), [](const JobEvent& event) { return event.event == "start"; });
+}
+
 void append_job_event(const std::string& folder, const JobEvent& event) {
   nlohmann::json value = {{"event", event.event},
                           {"token", event.token},

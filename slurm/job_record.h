@@ -37,6 +37,7 @@ struct JobEvent {
 };
 // Oldest first; a line that was cut off is passed over.
 std::vector<JobEvent> read_job_events(const std::string& folder);
+int64_t count_starts(const std::vector<JobEvent>& events);
 void append_job_event(const std::string& folder, const JobEvent& event);
 
 // Takes the lease for `job`, or finds that it is its already. Returns the holder: `job`, or another.

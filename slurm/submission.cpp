@@ -145,6 +145,10 @@ std::string id_in_answer(const std::string& out) {
   return digits && line.find('\n') == std::string::npos ? id : "";
 }
 
+bool is_job_of(const JobRecord& record, const QueuedJob& job) {
+  return job.comment == comment_of(record.token) || (!record.id.empty() && job.id == record.id);
+}
+
 std::string find_job(const JobRecord& record, const std::string& folder, const SlurmClient& slurm) {
   if (!record.id.empty()) return record.id;
   const std::vector<std::string> ids = jobs_of(record.token, folder, slurm);

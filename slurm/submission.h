@@ -38,6 +38,9 @@ Submitted submit_job(const JobSpec& spec, const SlurmClient& slurm, const Submit
 Submitted move_job(const std::string& folder, const std::string& from, const SlurmClient& slurm,
                    const SubmitPatience& patience = {});
 
+// Whether a job of the queue is the record's: by its token, or by its id.
+bool is_job_of(const JobRecord& record, const QueuedJob& job);
+
 // The job that a record means, found by its token when the record has no id yet; "" : there is none (any more).
 // Throws slurm.unreachable.
 std::string find_job(const JobRecord& record, const std::string& folder, const SlurmClient& slurm);

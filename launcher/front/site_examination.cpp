@@ -89,7 +89,7 @@ class SiteExamination {
     local_hello();
     const std::optional<Site> site = find_site();
     findings_.found["site_file"] = site ? Json(site->file) : Json();
-    if (SlurmClient::installed()) slurm(site ? site_slurm(*site) : SlurmConfig{});
+    if (SlurmClient::installed()) slurm(site ? site->defaults : SlurmConfig{});
     return findings_;
   }
 

@@ -209,7 +209,7 @@ class Submitter {
         return load_run_config(file, command_.sets, nullptr, site_ ? &*site_ : nullptr).slurm;
     }
     SlurmConfig config;
-    if (site_) config = site_slurm(*site_);
+    if (site_) config = site_->defaults;
     return config;
   }
 
@@ -246,8 +246,7 @@ class Submitter {
     if (!record) return;
     const SlurmClient slurm;
     for (const QueuedJob& job : slurm.queue()) {
-      const bool ours = job.comment == comment_of(record->token) || (!record->id.empty() && job.id == record->id);
-      if (ours && job.lives())
+      if (is_job_of(*record, job) && job.lives())
         throw UserError("slurm.submitted", cat(place, ": job ", job.id, " is ", job.state, " for it already"),
                         cat("`broadsheet status ", place, "` shows it, `broadsheet cancel ", place, "` ends it"));
     }

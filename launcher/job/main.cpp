@@ -74,9 +74,7 @@ class Job {
     JobEvent event = event_now("start");
     event.nodes = variable("SLURM_JOB_NODELIST");
     append_job_event(folder_, event);
-    const std::vector<JobEvent> events = read_job_events(folder_);
-    const auto starts =
-        std::count_if(events.begin(), events.end(), [](const JobEvent& one) { return one.event == "start"; });
+    const int64_t starts = count_starts(read_job_events(folder_));
     make_folders(cat(folder_, "/starts/", starts));
     print_text(cat(starts, "\n"));
     return 0;
@@ -92,19 +90,13 @@ class Job {
     event.cause = cause_name(cause);
     event.step = end.step;
     if (cause == Cause::kNodeFailure && !end.node.empty()) exclude_node(folder_, end.node);
-    if (decision.action == Action::kMove) {
-      say(decision.why);
-      event.action = action_name(decision.action);
-      event.detail = decision.why;
-      append_job_event(folder_, event);
-      move_away();
-      return answer_script("stop", decision.exit_code);
-    }
     event.action = action_name(decision.action);
     event.detail = decision.why;
     append_job_event(folder_, event);
     say(decision.why);
-    return answer_script(action_name(decision.action), decision.exit_code);
+    if (decision.action != Action::kMove) return answer_script(action_name(decision.action), decision.exit_code);
+    move_away();
+    return answer_script("stop", decision.exit_code);
   }
 
  private:

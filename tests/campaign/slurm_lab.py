@@ -6,6 +6,9 @@ from lab import Broken, needs_root
 
 present = None
 
+# Two ranks on one node, where it does not matter on which.
+ONE_NODE = ["--set", "slurm.nodes=1", "--set", "slurm.ntasks_per_node=2"]
+
 
 class Place:
     """Where the cases' runs live: a cluster and a workspace that both of its nodes see."""

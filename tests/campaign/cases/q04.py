@@ -18,7 +18,7 @@ def run(lab, seed, place):
     chance = generator("Q04", seed)
     here = slurm_lab.place("MinJobAge=60")
     name, down = f"q04-{seed}", chance.choice([0, 5, 25]) if seed > 1 else (25, 5)[seed]
-    job = here.job(name, "--set", "slurm.nodes=1", "--set", "slurm.ntasks_per_node=2", slow=40 if seed % 2 else 300)  # it must outlast the outage
+    job = here.job(name, *slurm_lab.ONE_NODE, slow=40 if seed % 2 else 300)  # it must outlast the outage
     job.wait_for_step(chance.randrange(5, 40))
     if seed % 2:
         munge = here.cluster.daemon("munge/munged")
@@ -34,7 +34,7 @@ def run(lab, seed, place):
     if not seed % 2:
         # A notice while it is away: the job asks until it can go back into the queue.
         os.kill(script_of(job), signal.SIGUSR1)
-    other = here.job(f"{name}-other", "--set", "slurm.nodes=1", "--set", "slurm.ntasks_per_node=2")
+    other = here.job(f"{name}-other", *slurm_lab.ONE_NODE)
     back.join()
     began = time.monotonic()
     other.wait_for(lambda: other.starts() > 0 or other.status()["state"] == "waiting", "the other one's job", 30)

@@ -13,7 +13,7 @@ LANES = 1
 def run(lab, seed, place):
     chance = generator("Q05", seed)
     here = slurm_lab.place("MinJobAge=2")
-    small = ["--set", "slurm.nodes=1", "--set", "slurm.ntasks_per_node=2", "--set", "train.max_steps=10"]
+    small = [*slurm_lab.ONE_NODE, "--set", "train.max_steps=10"]
     jobs = [here.job(f"q05-{seed}-{number}", *small) for number in range(9)]
     # One that must be given up: its corpus is gone when it starts.
     wrong = here.job(f"q05-{seed}-wrong", *small, "--set", "slurm.preamble=exit 2")

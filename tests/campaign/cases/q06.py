@@ -14,7 +14,6 @@ LANES = 1
 KINDS = ["drain", "down", "scancel", "hold", "time limit", "slurmd killed"]
 # Milliseconds a step: long enough for the clock, or for Slurm to notice.
 SLOW = {"time limit": 250, "slurmd killed": 400}
-ONE_NODE = ["--set", "slurm.nodes=1", "--set", "slurm.ntasks_per_node=2"]
 
 
 def run(lab, seed, place):
@@ -22,7 +21,7 @@ def run(lab, seed, place):
     here = slurm_lab.place("MinJobAge=60", "SlurmdTimeout=10")
     kind = KINDS[seed % len(KINDS)]
     limit = ["--set", "slurm.time=00:01:00", "--set", "slurm.signal_before=50"] if kind == "time limit" else []
-    job = here.job(f"q06-{seed}", *ONE_NODE, *limit, slow=SLOW.get(kind, 30))
+    job = here.job(f"q06-{seed}", *slurm_lab.ONE_NODE, *limit, slow=SLOW.get(kind, 30))
     job.wait_for_step(chance.randrange(3, 60))
     node = job.events("start")[0]["nodes"]
     try:
