@@ -48,6 +48,9 @@ RankEnd run_ranks(const RankLaunch& launch);
 enum class StartedAs { kAlone, kRank, kTasksWithoutPmix };
 StartedAs started_as();
 
+// broadsheet and broadsheet-engine: serve the trials of a sweep. No verb of the user's.
+inline constexpr char kWorkerFlag[] = "--worker";
+
 // What the engine is told by the launcher; environment variables, since mpirun owns the command line.
 inline constexpr char kAttemptVariable[] = "BROADSHEET_ATTEMPT_FOLDER";  // set: the launcher holds the run directory
 inline constexpr char kParentVariable[] = "BROADSHEET_PARENT";           // "<host>:<pid>" of mpirun, or of the launcher

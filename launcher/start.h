@@ -17,6 +17,8 @@ struct RunRequest {
   RunChoice choice;
   std::vector<std::string> command;  // as typed, for command.txt
   bool json = false;
+  bool quiet = false;       // nothing on the console: one of many runs of a worker
+  Incarnation incarnation;  // of a job's start; empty: that of the Slurm job around it, if there is one
 };
 
 // UserError when --ranks is given to a process that is a rank already.

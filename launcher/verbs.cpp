@@ -96,6 +96,37 @@ VerbSpec train_verb() {
       true};
 }
 
+VerbSpec sweep_verb() {
+  return {
+      "sweep",
+      "many runs: search and early stopping; survives its own death",
+      {"SWEEP.yaml", 1, 1},
+      {{"on", "PLACE", "Short for --set on=PLACE: local or slurm.", false},
+       {"concurrency", "N", "Short for --set concurrency=N: trials at once.", false},
+       {"run-dir", "DIR", "The sweep's directory; <runs_dir>/<name> unless given.", false},
+       {"fresh", "", "Start anew in a directory of its own beside an existing one (<name>-2, ...).", false},
+       {"resume", "",
+        "Go on although the file changed, where only trials, concurrency, on, budget, keep_best or max_failures "
+        "differ.",
+        false}},
+      "Searches the parameters of a run file for the best value of a metric on the validation split, in\n"
+      "<runs_dir>/<name>: journal/, trials/<nnnn>/ (a run's directory each), results.json, report.html. Every decision "
+      "is\n"
+      "on disk before it is acted on: whatever ends this command, the same command goes on, with the same trials.\n"
+      "\n"
+      "Trials run in workers that stay: processes that train one after the other. They outlive this command, and the\n"
+      "next start finds them again. Ctrl-C saves all trials and exits 75; a second one leaves at once.\n"
+      "\n"
+      "Only the best trials keep their weights (keep_best), and while the sweep lasts the paused ones their "
+      "checkpoints.\n"
+      "With --dry-run: the first configurations, the rungs, cost and disk; starts nothing. With --json: what `report "
+      "DIR\n"
+      "--json` prints, when it is done.",
+      {"broadsheet sweep sweep.yaml --dry-run", "broadsheet sweep sweep.yaml --concurrency 2"},
+      true,
+      true};
+}
+
 VerbSpec submit_verb() {
   return {
       "submit",
@@ -222,7 +253,7 @@ std::vector<VerbSpec> make_verbs() {
        {"broadsheet check run.yaml", "broadsheet check run.yaml --set train.global_batch_size=64"},
        true},
       train_verb(),
-      later("sweep", "many runs: search and early stopping"),
+      sweep_verb(),
       submit_verb(),
       status_verb(),
       logs_verb(),

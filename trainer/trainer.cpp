@@ -69,6 +69,10 @@ class Training {
   bool scheduled(int64_t step) const;
   std::string last_good_checkpoint(int64_t before) const;
   bool out_of_patience() const;
+  bool wants_more() const { return state_.step < counts_.total_steps && !out_of_patience(); }
+  bool may_pass_gate();
+  void leave_at_gate(bool saved);
+  TrainOutcome outcome_so_far() const;
   TrainOutcome stopped();
   TrainOutcome finished();
 
@@ -92,7 +96,7 @@ class Training {
   Injection injection_;
   double save_seconds_ = 0;          // of the last save: how long it held up training
   std::optional<double> last_loss_;  // of this attempt
-  bool stop_ = false, save_voted_ = false;
+  bool stop_ = false, save_voted_ = false, at_gate_ = false;
 
   const std::vector<std::string> processes_;  // "node3, process 4711", by rank
   Stragglers stragglers_;
@@ -133,16 +137,19 @@ TrainOutcome Training::run() {
 
   // 2. The steps.
   const PhaseScope steps(Phase::kStep);
-  while (state_.step < counts_.total_steps && !out_of_patience() && !stop_) {
+  if (!may_pass_gate()) leave_at_gate(/*saved=*/true);
+  while (wants_more() && !stop_) {
     const bool validated = step_once();
     const bool is_best = validated && validate();
-    if (checkpoint_due(validated, is_best)) save();
+    const bool due = checkpoint_due(validated, is_best);
+    if (due) save();
+    if (!stop_ && !may_pass_gate()) leave_at_gate(due);
     const PhaseScope saving(Phase::kSave);
     snapshots_.collect();
   }
 
   // 3. Stopped on request: a good checkpoint is all that is needed. Otherwise: score the best weights.
-  if (stop_ && state_.step < counts_.total_steps && !out_of_patience()) return stopped();
+  if (stop_ && wants_more()) return stopped();
   return finished();
 }
 
@@ -157,7 +164,7 @@ bool Training::start_or_resume() {
 // Also when the only checkpoint is that of step 0: the observer starts with nothing then, and is told again.
 void Training::begin_at_zero() {
   state_ = fresh_state();
-  state_.test.before = evaluate_split(task_, corpus_, Split::kTest, ranks_);
+  if (options_.measure_test) state_.test.before = evaluate_split(task_, corpus_, Split::kTest, ranks_);
   validate();
   save();
 }
@@ -323,6 +330,35 @@ void Training::save() {
   save_seconds_ = watch.seconds();
 }
 
+// Collective. The others hear of the first rank's question every second: to them it is no hang.
+bool Training::may_pass_gate() {
+  const std::vector<int64_t>& steps = options_.gate.steps;
+  if (!wants_more() || state_.best.empty() || !std::binary_search(steps.begin(), steps.end(), state_.step)) return true;
+  while (true) {
+    GateAnswer answer = GateAnswer::kLeave;
+    if (ranks_.first()) answer = options_.gate.ask(state_.step, state_.best.best().front().value);
+    note_progress();
+    answer = static_cast<GateAnswer>(ranks_.max(ranks_.first() ? static_cast<int64_t>(answer) : 0));
+    if (answer != GateAnswer::kNotYet) return answer == GateAnswer::kGoOn;
+  }
+}
+
+void Training::leave_at_gate(bool saved) {
+  if (!saved) save();
+  stop_ = at_gate_ = true;
+}
+
+TrainOutcome Training::outcome_so_far() const {
+  TrainOutcome outcome;
+  outcome.steps = state_.step;
+  outcome.best_step = state_.best.empty() ? 0 : state_.best.best().front().step;
+  if (!state_.best.empty()) outcome.best_value = state_.best.best().front().value;
+  outcome.validation.before = state_.validation.before;
+  outcome.test.before = state_.test.before;
+  outcome.bits_differ_after = state_.bits_differ_after;
+  return outcome;
+}
+
 TrainOutcome Training::stopped() {
   const PhaseScope saving(Phase::kSave);
   const std::string error = snapshots_.finish();
@@ -330,22 +366,18 @@ TrainOutcome Training::stopped() {
     throw RunError("checkpoint.failed",
                    cat("stopped at step ", state_.step, ", but its checkpoint could not be written: ", error),
                    "run the same command again: it goes on from the newest whole checkpoint");
-  TrainOutcome outcome;
+  TrainOutcome outcome = outcome_so_far();
   outcome.end = TrainEnd::kStopped;
-  outcome.steps = state_.step;
-  outcome.best_step = state_.best.empty() ? 0 : state_.best.best().front().step;
-  outcome.validation.before = state_.validation.before;
-  outcome.test.before = state_.test.before;
+  outcome.at_gate = at_gate_;
   return outcome;
 }
 
 TrainOutcome Training::finished() {
   const PhaseScope saving(Phase::kSave);
   snapshots_.finish();
-  TrainOutcome outcome;
+  TrainOutcome outcome = outcome_so_far();
   outcome.end = state_.step < counts_.total_steps ? TrainEnd::kEarlyStopped : TrainEnd::kFinished;
-  outcome.steps = state_.step;
-  outcome.best_step = state_.best.empty() ? state_.step : state_.best.best().front().step;
+  if (state_.best.empty()) outcome.best_step = state_.step;
   outcome.best_checkpoint = snapshots_.find_whole(outcome.best_step);
   if (!outcome.best_checkpoint.empty()) {
     load_checkpoint_weights(outcome.best_checkpoint, task_.parameters());
@@ -355,9 +387,8 @@ TrainOutcome Training::finished() {
                       state_.step, ", are used instead"));
     outcome.best_step = state_.step;
   }
-  outcome.validation = {state_.validation.before, evaluate_split(task_, corpus_, Split::kValidation, ranks_)};
-  outcome.test = {state_.test.before, evaluate_split(task_, corpus_, Split::kTest, ranks_)};
-  outcome.bits_differ_after = state_.bits_differ_after;
+  outcome.validation.after = evaluate_split(task_, corpus_, Split::kValidation, ranks_);
+  if (options_.measure_test) outcome.test.after = evaluate_split(task_, corpus_, Split::kTest, ranks_);
   return outcome;
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,16 @@
 #include "trainer/tasks/task.h"
 
 namespace broadsheet {
+
+enum class GateAnswer { kGoOn, kLeave, kNotYet };
+// Somebody who is asked at certain steps whether training goes on (a sweep: is this trial worth it?). All ranks wait.
+struct Gate {
+  std::vector<int64_t>
+      steps;  // ascending; each is asked about after its validation, and at a resume from its checkpoint
+  // Called on the first rank. `best`: the chosen metric's best value so far. kNotYet after a second or less: asked
+  // again. kLeave: save, and leave as on request (TrainEnd::kStopped, at_gate).
+  std::function<GateAnswer(int64_t step, double best)> ask;
+};
 
 struct TrainerOptions {
   TrainConfig train;
@@ -33,6 +44,8 @@ struct TrainerOptions {
   double end_time = 0;               // seconds since 1970 when the job's time is up: save and leave before; 0: never
   std::vector<std::string> records;  // files that on_record() appends to: on disk before the next checkpoint is
   std::vector<std::string> tokenizer_files;  // paths, copied into checkpoints so that each loads by itself
+  Gate gate;
+  bool measure_test = true;  // false: the test split is not looked at, before or after
 };
 
 using MetricValues = std::map<std::string, double>;
@@ -56,9 +69,11 @@ struct TrainOutcome {
   TrainEnd end = TrainEnd::kFinished;
   int64_t steps = 0;
   int64_t best_step = 0;
-  std::string best_checkpoint;     // folder, or empty when the start was best
-  BeforeAfter validation, test;    // test.after and validation.after: of the best weights; empty when kStopped
-  int64_t bits_differ_after = -1;  // step from which bits may differ from an undisturbed run; -1: they do not
+  std::string best_checkpoint;       // folder, or empty when the start was best
+  BeforeAfter validation, test;      // test.after and validation.after: of the best weights; empty when kStopped
+  std::optional<double> best_value;  // of the chosen metric; none: nothing was measured
+  bool at_gate = false;              // kStopped: because the gate said so
+  int64_t bits_differ_after = -1;    // step from which bits may differ from an undisturbed run; -1: they do not
 };
 
 // Trains `task` on `corpus`. On return the task holds the best weights (by validation.metric).

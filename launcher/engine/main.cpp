@@ -15,6 +15,7 @@
 #include "launcher/engine/models.h"
 #include "launcher/engine/rank_watchdog.h"
 #include "launcher/engine/run.h"
+#include "launcher/engine/worker.h"
 #include "launcher/local_ranks.h"
 #include "launcher/program.h"
 #include "trainer/parallel/library_version.h"
@@ -75,7 +76,8 @@ int run_verb(const Command& command) {
   if (command.verb->name == "predict") return predict(command);
   RankWatchdog watchdog;
   const auto ranks = make_communicator();
-  const int code = run(make_request(command), *ranks, watchdog);
+  OpenParts parts;
+  const int code = run(make_request(command), *ranks, watchdog, parts).exit_code;
   if (ranks->first()) record_job_end(code);  // before anybody's end: that of the communicator is everybody's
   return code;
 }
@@ -117,8 +119,9 @@ int main(int argc, char** argv) {
   const broadsheet::Console console;
   const bool json = broadsheet::wants_json(argc, argv);
   try {
-    // No verb of the user's: doctor asks.
+    // No verbs of the user's: doctor asks, and the sweep's driver.
     if (argc > 1 && std::string_view(argv[1]) == "--hello") return broadsheet::hello({argv + 2, argv + argc});
+    if (argc == 3 && std::string_view(argv[1]) == broadsheet::kWorkerFlag) return broadsheet::serve_trials(argv[2]);
     return broadsheet::run_verb(broadsheet::parse_command_line({argv + 1, argv + argc}));
   } catch (...) {
     return broadsheet::end_failed(broadsheet::current_failure(), json, console);

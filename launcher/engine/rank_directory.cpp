@@ -50,7 +50,7 @@ RankDirectory::RankDirectory(const RunConfig& config, const RunRequest& request,
     return;
   }
   install_stop_signals();
-  start_log(ranks);
+  start_log(request, ranks);
   announce(config, ranks);
 }
 
@@ -71,8 +71,8 @@ void RankDirectory::open(const RunConfig& config, const RunRequest& request, Com
     return;
   }
   if (first_)
-    directory_ =
-        RunDirectory::open(config, request.folder, request.choice, join(request.command, " "), job_incarnation());
+    directory_ = RunDirectory::open(config, request.folder, request.choice, join(request.command, " "),
+                                    request.incarnation.job.empty() ? job_incarnation() : request.incarnation);
   const nlohmann::json opened =
       nlohmann::json::parse(ranks.broadcast(first_ ? nlohmann::json{{"folder", directory_->folder()},
                                                                     {"attempt", directory_->attempt_folder()},
@@ -85,10 +85,10 @@ void RankDirectory::open(const RunConfig& config, const RunRequest& request, Com
   directory_ = RunDirectory::join(opened.at("folder"), opened.at("attempt"), state);
 }
 
-void RankDirectory::start_log(Communicator& ranks) const {
+void RankDirectory::start_log(const RunRequest& request, Communicator& ranks) const {
   LogOptions log;
   log.rank = ranks.rank();
-  log.console = first_;
+  log.console = first_ && !request.quiet;
   log.file = directory_->rank_log(ranks.rank());
   init_logging(log);
 }

@@ -34,7 +34,7 @@ class RankDirectory {
 
  private:
   void open(const RunConfig& config, const RunRequest& request, Communicator& ranks);
-  void start_log(Communicator& ranks) const;
+  void start_log(const RunRequest& request, Communicator& ranks) const;
   void announce(const RunConfig& config, Communicator& ranks);
 
   bool first_, json_;

@@ -85,14 +85,17 @@ void Reporter::on_checkpoint(int64_t step, const std::string& folder, double sec
   tracker_->on_checkpoint(step, folder, seconds);
 }
 
-void Reporter::publish(const TrainOutcome& outcome, Task& task, const std::vector<std::string>& tokenizer_files) {
+void Reporter::publish(const TrainOutcome& outcome, Task& task, const std::vector<std::string>& tokenizer_files,
+                       bool with_model) {
   if (!directory_.first()) return;
   tracker_->finish();
   if (outcome.end == TrainEnd::kEarlyStopped)
     log_info(cat("stopped early after step ", outcome.steps, ": no improvement"));
   const Fence fence = directory_.fence();
-  publish_model_folder(fence, directory_.model(), task.model_config(), tensor_views(task.parameters()), tokenizer_files,
-                       task.broadsheet_config());
+  if (with_model) {
+    publish_model_folder(fence, directory_.model(), task.model_config(), tensor_views(task.parameters()),
+                         tokenizer_files, task.broadsheet_config());
+  }
   const RunResults results{config_.name,
                            task.kind(),
                            config_.validation.metric,
@@ -109,7 +112,8 @@ void Reporter::publish(const TrainOutcome& outcome, Task& task, const std::vecto
     log_warning(cat(error.what(), "\n`broadsheet report` makes it when there is room"));
   }
   log_info(results_table(results));
-  log_info(cat("best weights (step ", outcome.best_step, "): ", directory_.model(), "\nreport: ", directory_.report()));
+  if (with_model) log_info(cat("best weights (step ", outcome.best_step, "): ", directory_.model()));
+  log_info(cat("report: ", directory_.report()));
   if (!directory_.prints_json()) return;
   nlohmann::json answer = to_json(results);
   answer["run_dir"] = directory_.folder();

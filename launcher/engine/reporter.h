@@ -21,9 +21,10 @@ class Reporter : public TrainObserver {
   void on_record(const StepRecord& record) override;
   void on_checkpoint(int64_t step, const std::string& folder, double seconds) override;
 
-  // model/, results.json, report.html, and the table of before and after. `task` holds the best weights.
+  // model/ (`with_model`), results.json, report.html, and the table of before and after. `task` holds the best weights.
   // results.json comes last of what a resume would look at: where it is, the run is finished.
-  void publish(const TrainOutcome& outcome, Task& task, const std::vector<std::string>& tokenizer_files);
+  void publish(const TrainOutcome& outcome, Task& task, const std::vector<std::string>& tokenizer_files,
+               bool with_model);
 
  private:
   RunConfig config_;

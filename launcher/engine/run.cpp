@@ -35,7 +35,19 @@ TaskRequest task_request(const RunConfig& config, const ShardSet& corpus, std::s
 
 }  // namespace
 
-int run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog) {
+std::shared_ptr<const ShardSet> OpenParts::corpus(const std::string& folder) {
+  std::shared_ptr<const ShardSet>& corpus = corpora_[folder];
+  if (!corpus) corpus = ShardSet::open(folder);
+  return corpus;
+}
+
+std::shared_ptr<const Tokenizer> OpenParts::tokenizer(const std::string& folder) {
+  std::shared_ptr<const Tokenizer>& tokenizer = tokenizers_[folder];
+  if (!tokenizer) tokenizer = load_tokenizer(folder);
+  return tokenizer;
+}
+
+RunEnd run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog, OpenParts& parts, const RunHooks& hooks) {
   // 1. What is asked for: the same on every rank, or nobody starts.
   RunConfig config = load_and_check(request);
   config.launch.ranks = ranks.size();
@@ -44,13 +56,13 @@ int run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog) {
 
   // 2. Where it is kept. A finished run is left as it is.
   RankDirectory directory(config, request, ranks);
-  if (directory.finished()) return 0;
+  if (directory.finished()) return {0, true, {}};
   watchdog.start(directory, config.watchdog, ranks);
 
   // 3. The corpus, cut into tokens already, and the tokenizer that cut it.
-  const std::shared_ptr<const ShardSet> corpus = ShardSet::open(config.data.corpus);
+  const std::shared_ptr<const ShardSet> corpus = parts.corpus(config.data.corpus);
   const std::string tokenizer_folder = tokenizer_folder_of(config.model);
-  const std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(tokenizer_folder);
+  const std::shared_ptr<const Tokenizer> tokenizer = parts.tokenizer(tokenizer_folder);
   agree_on_inputs(*corpus, *tokenizer, ranks);
 
   // 4. The task: a model, its head, its loss and its metrics. Where there is a checkpoint, its weights are the ones to
@@ -79,13 +91,15 @@ int run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog) {
   options.end_time = job_end_time();
   options.records = {directory.folder() + "/metrics.jsonl", directory.folder() + "/timings.jsonl"};
   options.tokenizer_files = tokenizer_paths(tokenizer_folder);
+  options.gate = hooks.gate;
+  options.measure_test = hooks.measure_test;
   const TrainOutcome outcome = train(*task, *corpus, ranks, options, reporter);
-  if (outcome.end == TrainEnd::kStopped) return static_cast<int>(ExitCode::kStopped);
+  if (outcome.end == TrainEnd::kStopped) return {static_cast<int>(ExitCode::kStopped), false, outcome};
 
   // 7. What is left: the best weights as model/, results.json, report.html, and the table on the screen.
   const PhaseScope saving(Phase::kSave);
-  reporter.publish(outcome, *task, options.tokenizer_files);
-  return 0;
+  reporter.publish(outcome, *task, options.tokenizer_files, !hooks.keeps_model || hooks.keeps_model(outcome));
+  return {0, false, outcome};
 }
 
 }  // namespace broadsheet

@@ -17,6 +17,7 @@ int do_report(const Command& command);
 int do_export(const Command& command);
 int do_verify(const Command& command);
 int do_checkpoint(const Command& command);
+int do_sweep(const Command& command);
 int do_submit(const Command& command);
 int do_status(const Command& command);
 int do_logs(const Command& command);

@@ -12,6 +12,7 @@
 #include "launcher/front/actions.h"
 #include "launcher/local_ranks.h"
 #include "launcher/program.h"
+#include "launcher/sweep/workers.h"
 
 namespace broadsheet {
 
@@ -31,6 +32,7 @@ namespace {
 std::string keys_of(const VerbSpec& verb) {
   if (verb.name == "train") return "\n" + configuration_help("run");
   if (verb.name == "prepare") return "\n" + configuration_help("corpus");
+  if (verb.name == "sweep") return "\n" + configuration_help("sweep");
   return "";
 }
 
@@ -39,7 +41,7 @@ int run(const Command& command, const std::vector<std::string>& arguments) {
       {"init", do_init},     {"prepare", do_prepare}, {"inspect", do_inspect},       {"check", do_check},
       {"train", do_train},   {"report", do_report},   {"export", do_export},         {"verify", do_verify},
       {"doctor", do_doctor}, {"schema", do_schema},   {"checkpoint", do_checkpoint}, {"submit", do_submit},
-      {"status", do_status}, {"logs", do_logs},       {"cancel", do_cancel},
+      {"status", do_status}, {"logs", do_logs},       {"cancel", do_cancel},         {"sweep", do_sweep},
   };
   if (command.version) {
     print_text(cat("broadsheet ", program_version(), " (build ", program_build_id().substr(0, 12), ")\n"));
@@ -61,6 +63,8 @@ int main(int argc, char** argv) {
   // A rank becomes the engine, which has handlers: until then nothing that srun passes on may end it.
   if (broadsheet::started_as() == broadsheet::StartedAs::kRank) broadsheet::hold_stop_signals();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.size() == 2 && arguments[0] == broadsheet::kWorkerFlag)
+    return broadsheet::answer(/*json=*/false, [&] { return broadsheet::supervise_worker(arguments[1]); });
   return broadsheet::answer(broadsheet::wants_json(argc, argv),
                             [&] { return broadsheet::run(broadsheet::parse_command_line(arguments), arguments); });
 }

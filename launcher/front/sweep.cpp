@@ -1,0 +1,136 @@
+// sweep: reads the sweep file, opens the sweep's directory, and drives its trials.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "core/durable.h"
+#include "core/log.h"
+#include "core/path.h"
+#include "core/text.h"
+#include "data/shards.h"
+#include "experiments/check.h"
+#include "experiments/sweep/sweep_results.h"
+#include "launcher/answer.h"
+#include "launcher/front/actions.h"
+#include "launcher/local_ranks.h"
+#include "launcher/program.h"
+#include "launcher/sweep/driver.h"
+#include "launcher/sweep/plan.h"
+#include "slurm/job_record.h"
+
+namespace broadsheet {
+namespace {
+
+constexpr double kSilence = 60;  // seconds without a beat until a worker is given up
+
+std::vector<Override> sets_of(const Command& command) {
+  std::vector<Override> sets = command.sets;
+  if (command.has("on")) sets.push_back({"on", command.value("on")});
+  if (const auto concurrency = command.number("concurrency", 1, 100'000))
+    sets.push_back({"concurrency", cat(*concurrency)});
+  return sets;
+}
+
+int print_outcome(const Command& command, const SweepView& view) {
+  if (command.json) {
+    nlohmann::json answer = to_json(view, /*with_clock=*/true);
+    answer["run_dir"] = view.folder;
+    print_json(answer);
+  } else {
+    print_text(sweep_table(view, 120, false));
+  }
+  return 0;
+}
+
+// What past sweeps have found, for the sampler; once, at the very beginning.
+std::vector<nlohmann::json> known_from(const Sweep& sweep) {
+  std::vector<nlohmann::json> events;
+  for (const std::string& folder : sweep.config.warm_start) {
+    const SweepView past = read_sweep_view(folder, /*with_curves=*/false);
+    if (past.metric != sweep.config.metric.name)
+      throw UserError("sweep.warm_start",
+                      cat(folder, ": its metric is ", past.metric, ", wanted ", sweep.config.metric.name),
+                      "name sweeps of the same metric");
+    for (const TrialView& trial : past.trials) {
+      if (trial.state != "done" || !trial.value) continue;
+      events.push_back(
+          {{"event", "known"}, {"parameters", trial.parameters}, {"value", *trial.value}, {"from", folder}});
+    }
+  }
+  return events;
+}
+
+std::unique_ptr<WorkerPool> make_pool(const Sweep& sweep, const std::string& folder) {
+  if (sweep.config.on == "slurm")
+    throw UserError("sweep.on", "on: slurm is designed but not in this version", "write on: local");
+  return make_local_workers(folder, sweep.base.launch, sweep.config.concurrency, kSilence);
+}
+
+int end_of(const Command& command, const SweepOutcome& outcome, const SweepView& view) {
+  if (!outcome.fault.empty()) {
+    const std::string message = cat("the first trials failed alike, and none has worked: ", outcome.fault);
+    return report_failure({static_cast<int>(ExitCode::kUser), {"sweep.all_fail", {}, "", message, ""}, message},
+                          command.json);
+  }
+  if (outcome.end == SweepEnd::kDone) return print_outcome(command, view);
+  const bool saved = outcome.end == SweepEnd::kStopped;
+  const std::string message = saved ? "stopped, the trials are saved; run the same command again to go on"
+                                    : "left at once; the same command goes on from the trials' checkpoints";
+  const int code = saved ? static_cast<int>(ExitCode::kStopped) : 128 + outcome.signal;
+  return report_failure({code, {saved ? "sweep.stopped" : "sweep.left", {}, "", message, ""}, message}, command.json);
+}
+
+}  // namespace
+
+int do_sweep(const Command& command) {
+  if (started_as() != StartedAs::kAlone)
+    throw UserError("sweep.rank", "a sweep was started as a rank of mpirun or srun",
+                    "start it alone: it starts its trials");
+  const Sweep sweep = load_sweep(command.positionals.at(0), sets_of(command));
+  check_run(sweep.base);
+  const std::string wanted =
+      command.has("run-dir") ? absolute_path(command.value("run-dir")) : sweep.config.sweep_dir();
+  const int64_t examples = ShardSet::open(sweep.base.data.corpus)->size(Split::kTrain);
+  const SweepPlan plan = plan_sweep(sweep, examples);
+  if (command.dry_run) {
+    if (command.json) {
+      print_json(to_json(plan, wanted));
+    } else {
+      print_text(to_text(plan, wanted));
+    }
+    return 0;
+  }
+
+  hold_stop_signals();
+  const SweepDirectory directory =
+      SweepDirectory::open(sweep, wanted, {command.has("fresh"), command.has("resume")}, job_incarnation());
+  const std::string& folder = directory.folder();
+  Study study(sweep);
+  Journal journal = Journal::open(directory.journal(), [&](const nlohmann::json& event) { study.apply(event); });
+  if (study.finished() && !directory.changed() && study.finish_reason() != "budget") {
+    log_info(cat(folder, ": this sweep is finished; --fresh starts anew beside it"));
+    return print_outcome(command, read_sweep_view(folder, false));
+  }
+  if (!study.begun()) {
+    std::vector<nlohmann::json> events = known_from(sweep);
+    events.insert(events.begin(), {{"event", "begin"}, {"max_resource", plan.max_resource}});
+    journal.append(events);
+    for (const nlohmann::json& event : events) study.apply(event);
+  }
+  if (study.finished()) {
+    const nlohmann::json event = {{"event", "continued"}};
+    journal.append({event});
+    study.apply(event);
+  }
+  ::unlink(cancel_mark(folder).c_str());
+  log_info(cat("sweep: ", folder, ", ", sweep.config.method, ", ", sweep.config.concurrency, " trial(s) at once on ",
+               sweep.config.on));
+  const std::unique_ptr<WorkerPool> workers = make_pool(sweep, folder);
+  SweepDriver driver(sweep, directory, study, journal, *workers, examples);
+  const SweepOutcome outcome = driver.run();
+  if (outcome.end == SweepEnd::kDone) write_sweep_results(folder, study.view(folder));
+  return end_of(command, outcome, study.view(folder));
+}
+
+}  // namespace broadsheet

@@ -1,0 +1,484 @@
+#include "launcher/sweep/driver.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+
+#include "core/log.h"
+#include "core/path.h"
+#include "core/text.h"
+#include "slurm/job_record.h"
+
+namespace broadsheet {
+namespace {
+
+constexpr double kLookAtWorkers = 1;  // seconds between two looks at whether they live
+constexpr double kShowOnTerminal = 0.5, kShowOnPipe = 5;
+constexpr double kTimeToStop = 600;  // for workers to save
+constexpr int kStopSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Changes whenever another file takes the name.
+std::string identity_of(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return "";
+  return cat(info.st_ino, ":", info.st_mtim.tv_sec, ":", info.st_mtim.tv_nsec, ":", info.st_size);
+}
+
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+const nlohmann::json& error_of(const nlohmann::json& failure) {
+  static const nlohmann::json nothing = nlohmann::json::object();
+  const auto found = failure.is_object() ? failure.find("error") : failure.end();
+  return failure.is_object() && found != failure.end() && found->is_object() ? *found : nothing;
+}
+
+const char* word_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kRetry:
+      return "retry";
+    case Verdict::kRetrySmaller:
+      return "smaller";
+    case Verdict::kInfeasible:
+      return "infeasible";
+    case Verdict::kFailed:
+      return "failed";
+  }
+  return "";
+}
+
+const char* word_of(LegRecord::State state) {
+  switch (state) {
+    case LegRecord::State::kAtRung:
+      return "at_rung";
+    case LegRecord::State::kDone:
+      return "done";
+    case LegRecord::State::kFailed:
+      return "failed";
+    case LegRecord::State::kPaused:
+      return "paused";
+    case LegRecord::State::kStopped:
+      return "stopped";
+  }
+  return "";
+}
+
+int64_t divisor_of(const std::string& folder) {
+  try {
+    return read_micro_batch_divisor(folder);
+  } catch (const UserError&) {
+    return 1;
+  }
+}
+
+// A stop signal that waits, taken; 0: none. They are held (hold_stop_signals).
+int pending_signal() {
+  sigset_t all;
+  sigemptyset(&all);
+  for (const int number : kStopSignals) sigaddset(&all, number);
+  const timespec at_once{0, 0};
+  const int number = ::sigtimedwait(&all, nullptr, &at_once);
+  return number > 0 ? number : 0;
+}
+
+}  // namespace
+
+TrialPlan plan_trial(const RunConfig& config, const EarlyTerminationConfig& termination,
+                     const std::vector<int64_t>& rungs, int64_t examples) {
+  const StepCounts counts = count_steps(examples, config.train, config.validation);
+  TrialPlan plan{counts.total_steps, {}};
+  for (const int64_t rung : rungs) {
+    const int64_t step = termination.resource == "epochs" ? rung * counts.steps_per_epoch : rung;
+    if (step < plan.total_steps) plan.gate_steps.push_back(step);
+  }
+  return plan;
+}
+
+SweepDriver::SweepDriver(const Sweep& sweep, const SweepDirectory& directory, Study& study, Journal& journal,
+                         WorkerPool& workers, int64_t examples)
+    : sweep_(sweep),
+      directory_(directory),
+      study_(study),
+      journal_(journal),
+      workers_(workers),
+      examples_(examples),
+      slots_(static_cast<size_t>(sweep.config.concurrency)),
+      start_(now()) {}
+
+double SweepDriver::seconds() const {
+  return now() - start_;
+}
+
+void SweepDriver::record(std::vector<nlohmann::json> events) {
+  for (nlohmann::json& event : events) event["time"] = seconds();
+  journal_.append(events);
+  for (const nlohmann::json& event : events) study_.apply(event);
+}
+
+SweepOutcome SweepDriver::run() {
+  SweepOutcome outcome;
+  record({{{"event", "driver"}, {"number", journal_.driver()}, {"process", ::getpid()}}});
+  adopt();
+  while (true) {
+    bool news = false;
+    for (Slot& slot : slots_) news = tend(slot) || news;
+    check_workers();
+    if (asked_to_stop(outcome)) break;
+    if (!stopping_) {
+      if (!study_.finished() && over_budget()) finish("budget");
+      if (!study_.finished() && !study_.common_fault().empty()) finish("fault");
+      for (Slot& slot : slots_) news = give_work(slot) || news;
+      if (!study_.finished() && study_.everything_ended()) finish("done");
+      if (study_.finished() && study_.everything_ended()) break;
+      if (study_.finished() && !std::exchange(told_to_end_, true)) stop_trials(false);
+    }
+    show(false);
+    clean_up();
+    if (!news) watch_.wait(std::min(workers_.look_every(), kShowOnTerminal));
+  }
+  clean_up();
+  for (Slot& slot : slots_) {
+    if (slot.worker.empty()) continue;
+    TrialTask leave;
+    leave.sequence = slot.sequence + 1;
+    leave.driver = journal_.driver();
+    leave.leave = true;
+    write_task(worker_folder(directory_.folder(), slot.worker), leave);
+  }
+  show(true);
+  if (study_.finish_reason() == "fault") outcome.fault = study_.common_fault();
+  return outcome;
+}
+
+// What an earlier start of the driver has left: workers that live go on, the others' trials are taken up again.
+void SweepDriver::adopt() {
+  size_t free = 0;
+  for (const std::string& name : study_.workers()) {
+    worker_number_ = std::max(worker_number_, static_cast<int64_t>(std::atoll(name.c_str() + 1)));
+    const std::string folder = worker_folder(directory_.folder(), name);
+    if (!exists(folder) || is_retired(folder)) continue;
+    const bool needed = free < slots_.size();
+    if (!needed || workers_.look(name).state == WorkerLife::State::kGone) {
+      retire(folder);
+      if (!needed) workers_.stop(name, false);
+      continue;
+    }
+    adopt_worker(name, slots_[free++]);
+  }
+  // Trials whose workers are gone: in a slot of their own, so that tend() sees how they ended.
+  for (const Trial& trial : study_.trials()) {
+    const bool held =
+        std::any_of(slots_.begin(), slots_.end(), [&](const Slot& one) { return one.trial == trial.number; });
+    if (!trial.has_worker() || held) continue;
+    Slot orphan{trial.worker, trial.number, 0, "", -1};
+    if (!look_at_leg(orphan) || study_.trial(trial.number).has_worker())
+      lose(orphan, "its worker ended while no driver ran");
+  }
+}
+
+void SweepDriver::adopt_worker(const std::string& name, Slot& slot) {
+  slot.worker = name;
+  const std::string folder = worker_folder(directory_.folder(), name);
+  watch_.add(folder);
+  const std::optional<TrialTask> task = read_task(folder);
+  if (task) slot.sequence = task->sequence;
+  for (const Trial& trial : study_.trials()) {
+    if (!trial.has_worker() || trial.worker != name) continue;
+    slot.trial = trial.number;
+    watch_.add(trial_folder(directory_.folder(), trial.number));
+    const bool told = task && task->trial == trial.number && task->leg == trial.legs;
+    if (!told) send(slot);
+    log_info(cat("trial ", trial.number, " goes on in worker ", name));
+  }
+}
+
+// True when something happened.
+bool SweepDriver::tend(Slot& slot) {
+  return slot.trial >= 0 && look_at_leg(slot);
+}
+
+bool SweepDriver::look_at_leg(Slot& slot) {
+  const Trial& trial = study_.trial(slot.trial);
+  const std::string folder = trial_folder(directory_.folder(), slot.trial);
+  const std::string identity = identity_of(leg_file(folder, trial.legs));
+  if (identity.empty() || identity == slot.seen) return false;
+  const std::optional<LegRecord> leg = read_leg(folder, trial.legs);
+  if (!leg) return false;
+  slot.seen = identity;
+  if (leg->ended()) {
+    end_leg(slot, *leg);
+  } else {
+    answer(slot, *leg);
+  }
+  return true;
+}
+
+void SweepDriver::answer(Slot& slot, const LegRecord& leg) {
+  const int64_t number = slot.trial;
+  const auto trial = [&]() -> const Trial& { return study_.trial(number); };
+  if (trial().told_step < leg.step && !(trial().at_rung && trial().step == leg.step)) {
+    const RunConfig config =
+        trial_config(sweep_, trial().parameters, trial().repeat, trial_folder(directory_.folder(), number));
+    const TrialPlan plan = plan_trial(config, sweep_.config.early_terminate, study_.rungs(), examples_);
+    const auto found = std::find(plan.gate_steps.begin(), plan.gate_steps.end(), leg.step);
+    record({{{"event", "report"},
+             {"trial", number},
+             {"leg", trial().legs},
+             {"rung", found - plan.gate_steps.begin()},
+             {"step", leg.step},
+             {"value", leg.value.value_or(std::nan(""))}}});
+  }
+  if (trial().told_step != leg.step) {
+    const Work work = stopping_ ? Work{} : study_.next(number);
+    const bool go_on = work.kind == Work::Kind::kTrial && work.trial == number;
+    record({{{"event", "answer"}, {"trial", number}, {"leg", trial().legs}, {"step", leg.step}, {"go_on", go_on}}});
+  }
+  if (slot.replied == leg.step) return;
+  write_reply(worker_folder(directory_.folder(), slot.worker), {number, trial().legs, leg.step, !trial().at_rung});
+  slot.replied = leg.step;
+}
+
+void SweepDriver::end_leg(Slot& slot, const LegRecord& leg) {
+  const Trial& trial = study_.trial(slot.trial);
+  const std::string folder = trial_folder(directory_.folder(), slot.trial);
+  nlohmann::json event = {
+      {"event", "end"},         {"trial", slot.trial},
+      {"leg", trial.legs},      {"state", word_of(leg.state)},
+      {"step", leg.step},       {"value", leg.value ? nlohmann::json(*leg.value) : nlohmann::json()},
+      {"seconds", leg.seconds}, {"cores", leg.cores}};
+  if (leg.state == LegRecord::State::kFailed) {
+    const int64_t divisor = divisor_of(folder);
+    const RunConfig config = trial_config(sweep_, trial.parameters, trial.repeat, folder);
+    const Verdict verdict =
+        judge_failure(leg.failure, trial.failures, sweep_.config.max_failures, divisor, config.train.global_batch_size);
+    const nlohmann::json& error = error_of(leg.failure);
+    event["verdict"] = word_of(verdict);
+    event["code"] = error.value("code", "");
+    event["why"] = error.value("message", "it failed");
+    if (verdict == Verdict::kRetrySmaller) write_micro_batch_divisor(folder, 2 * divisor);
+    log_warning(cat("trial ", slot.trial, ": ", first_line(event["why"].get<std::string>()), "; ",
+                    verdict == Verdict::kRetry          ? "it is tried again"
+                    : verdict == Verdict::kRetrySmaller ? "it is tried again in smaller passes"
+                    : verdict == Verdict::kInfeasible   ? "it counts as infeasible"
+                                                        : "it counts as failed"));
+  }
+  record({event});
+  watch_.remove(folder);
+  slot.trial = -1;
+  slot.seen.clear();
+  slot.replied = -1;
+}
+
+void SweepDriver::check_workers() {
+  if (seconds() - looked_ < kLookAtWorkers) return;
+  looked_ = seconds();
+  for (Slot& slot : slots_) {
+    if (slot.worker.empty()) continue;
+    const WorkerLife life = workers_.look(slot.worker);
+    if (life.state == WorkerLife::State::kStarting || life.state == WorkerLife::State::kLives) continue;
+    // What it wrote last may have come between the two looks.
+    if (tend(slot) && slot.trial < 0 && life.state == WorkerLife::State::kGone) {
+      slot = {};
+      continue;
+    }
+    lose(slot, life.why);
+  }
+}
+
+// The worker is given up; its trial, if it had one, failed for a cause that a retry may help.
+void SweepDriver::lose(Slot& slot, const std::string& why) {
+  const std::string folder = worker_folder(directory_.folder(), slot.worker);
+  retire(folder);
+  workers_.stop(slot.worker, true);
+  if (slot.trial >= 0) {
+    LegRecord leg;
+    leg.state = LegRecord::State::kFailed;
+    leg.step = study_.trial(slot.trial).step;
+    leg.value = study_.trial(slot.trial).value;
+    leg.cores = study_.trial(slot.trial).cores;
+    leg.failure = {{"error", {{"code", "sweep.worker_lost"}, {"message", cat("worker ", slot.worker, ": ", why)}}},
+                   {"exit_code", 1}};
+    end_leg(slot, leg);
+  }
+  watch_.remove(folder);
+  slot = {};
+}
+
+// True when the study has changed: whoever waited may have work now.
+bool SweepDriver::give_work(Slot& slot) {
+  if (slot.trial >= 0 || study_.finished()) return false;
+  const Work work = study_.next();
+  if (work.kind == Work::Kind::kSuggest) {
+    std::vector<nlohmann::json> events = study_.suggest();
+    if (events.empty()) events.push_back({{"event", "exhausted"}});
+    record(std::move(events));
+    return give_work(slot) || true;
+  }
+  if (work.kind != Work::Kind::kTrial) return false;
+  try {
+    const std::string folder = trial_folder(directory_.folder(), work.trial);
+    const Trial& trial = study_.trial(work.trial);
+    trial_config(sweep_, trial.parameters, trial.repeat, folder);
+    start_leg(slot, work.trial);
+  } catch (const UserError& error) {
+    refuse_trial(work.trial, error);
+  }
+  return true;
+}
+
+void SweepDriver::refuse_trial(int64_t number, const UserError& error) {
+  const Trial& trial = study_.trial(number);
+  const int64_t leg = trial.legs + 1;
+  record({{{"event", "leg"}, {"trial", number}, {"leg", leg}, {"worker", ""}},
+          {{"event", "end"},
+           {"trial", number},
+           {"leg", leg},
+           {"state", "failed"},
+           {"step", 0},
+           {"value", nullptr},
+           {"seconds", 0.0},
+           {"cores", 1},
+           {"verdict", "infeasible"},
+           {"code", error.faults().front().code},
+           {"why", error.what()}}});
+  log_warning(cat("trial ", number, " counts as infeasible: ", first_line(error.what())));
+}
+
+void SweepDriver::start_leg(Slot& slot, int64_t trial) {
+  if (slot.worker.empty()) start_worker(slot);
+  record({{{"event", "leg"}, {"trial", trial}, {"leg", study_.trial(trial).legs + 1}, {"worker", slot.worker}}});
+  slot.trial = trial;
+  slot.seen.clear();
+  slot.replied = -1;
+  send(slot);
+}
+
+void SweepDriver::start_worker(Slot& slot) {
+  char name[32];
+  std::snprintf(name, sizeof name, "w%04lld", static_cast<long long>(++worker_number_));
+  slot.worker = name;
+  slot.sequence = 0;
+  record({{{"event", "worker"}, {"name", slot.worker}, {"on", sweep_.config.on}}});
+  workers_.start(slot.worker, &slot - slots_.data());
+  watch_.add(worker_folder(directory_.folder(), slot.worker));
+}
+
+// Writes the task that the journal says this worker has.
+void SweepDriver::send(Slot& slot) {
+  const Trial& trial = study_.trial(slot.trial);
+  const std::string folder = trial_folder(directory_.folder(), slot.trial);
+  const RunConfig config = trial_config(sweep_, trial.parameters, trial.repeat, folder);
+  const TrialPlan plan = plan_trial(config, sweep_.config.early_terminate, study_.rungs(), examples_);
+  make_folders(folder);
+  watch_.add(folder);
+  TrialTask task;
+  task.sequence = ++slot.sequence;
+  task.driver = journal_.driver();
+  task.trial = slot.trial;
+  task.leg = trial.legs;
+  task.folder = folder;
+  task.config = to_yaml(config);
+  const size_t first = std::min(trial.rung, plan.gate_steps.size());
+  task.gate_steps.assign(plan.gate_steps.begin() + static_cast<ptrdiff_t>(first), plan.gate_steps.end());
+  // Once it is not among the best, it never will be. With repeats means are compared, which nobody knows yet.
+  if (sweep_.config.repeat == 1) task.model_above = study_.kth_best(sweep_.config.keep_best);
+  task.maximize = sweep_.maximize;
+  task.token = cat("trial ", slot.trial, " of ", directory_.folder());
+  write_task(worker_folder(directory_.folder(), slot.worker), task);
+}
+
+bool SweepDriver::over_budget() {
+  const SweepBudget& budget = sweep_.config.budget;
+  return (budget.hours > 0 && study_.driver_seconds() > 3600 * budget.hours) ||
+         (budget.core_hours > 0 && study_.core_seconds() > 3600 * budget.core_hours);
+}
+
+void SweepDriver::finish(const std::string& why) {
+  record({{{"event", "finished"}, {"why", why}}});
+}
+
+// Only the best keep models and checkpoints, and those that may be promoted.
+void SweepDriver::clean(int64_t number) {
+  const std::string folder = trial_folder(directory_.folder(), number);
+  std::error_code ignored;
+  for (const char* name : {"/checkpoints", "/model"}) std::filesystem::remove_all(folder + name, ignored);
+  for (int64_t leg = 1; leg <= study_.trial(number).legs; ++leg) ::unlink(leg_file(folder, leg).c_str());
+  clean_.insert(number);
+}
+
+void SweepDriver::clean_up() {
+  const std::vector<int64_t> kept = study_.kept();
+  for (const Trial& trial : study_.trials()) {
+    const bool over = trial.ended() || (study_.finish_reason() == "done" && trial.state == Trial::State::kPaused);
+    const bool stays = std::find(kept.begin(), kept.end(), trial.number) != kept.end();
+    if (over && !stays && clean_.count(trial.number) == 0) clean(trial.number);
+  }
+}
+
+void SweepDriver::stop_trials(bool at_once) {
+  for (const Slot& slot : slots_)
+    if (!slot.worker.empty() && (slot.trial >= 0 || at_once)) workers_.stop(slot.worker, at_once);
+}
+
+// True: leave now.
+bool SweepDriver::asked_to_stop(SweepOutcome& outcome) {
+  const int number = pending_signal();
+  const bool cancelled = exists(cancel_mark(directory_.folder()));
+  if (!directory_.held())
+    throw RunError("sweep.fenced", cat(directory_.folder(), ": another driver has taken this sweep over"),
+                   "leave it to that one");
+  if (stopping_ && number != 0 && number != SIGUSR1 && number != SIGUSR2) {
+    stop_trials(true);
+    outcome = {SweepEnd::kLeft, number, ""};
+    return true;
+  }
+  if (!stopping_ && (number != 0 || cancelled)) {
+    log_info("stopping: the trials save first; once more leaves at once");
+    stopping_ = true;
+    stopping_since_ = seconds();
+    stop_trials(false);
+  }
+  if (!stopping_) return false;
+  outcome.end = SweepEnd::kStopped;
+  return study_.everything_ended() || seconds() - stopping_since_ > kTimeToStop;
+}
+
+std::string SweepDriver::line() const {
+  std::map<std::string, int64_t> counts;
+  const SweepView view = study_.view(directory_.folder());
+  for (const TrialView& trial : view.trials) ++counts[trial.state];
+  std::string text =
+      cat("sweep: ", counts["done"], " of ", view.trials_wanted > 0 ? cat(view.trials_wanted) : "?", " done");
+  for (const char* state : {"running", "waiting", "paused", "pruned", "infeasible", "failed"})
+    if (counts[state] > 0) text += cat(", ", counts[state], " ", state);
+  if (view.best) {
+    char value[32];
+    std::snprintf(value, sizeof value, "%.4f", view.trials[static_cast<size_t>(*view.best)].value.value_or(0));
+    text += cat(", best ", view.metric, " ", value, " (trial ", *view.best, ")");
+  }
+  return text;
+}
+
+void SweepDriver::show(bool last) {
+  const bool terminal = console_is_terminal();
+  if (!last && seconds() - shown_ < (terminal ? kShowOnTerminal : kShowOnPipe)) return;
+  shown_ = seconds();
+  const std::string text = line();
+  if (text == last_line_ && !last) return;
+  last_line_ = text;
+  log_info(text);
+}
+
+}  // namespace broadsheet

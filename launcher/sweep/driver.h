@@ -1,0 +1,94 @@
+// The sweep's driver: asks the study what to do, writes it into the journal, and does it.
+//
+// Note [Kill it at any moment]: between any two lines here the driver may die. So every act can be done again: a task
+// or an answer that is in the journal but not in the worker's mailbox is written anew, a report or an end that is in a
+// trial's folder but not in the journal is read anew, and a worker that was announced but never came is given up by a
+// mark that it would find.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "core/folder_watch.h"
+#include "experiments/sweep/journal.h"
+#include "experiments/sweep/study.h"
+#include "experiments/sweep/sweep_directory.h"
+#include "launcher/sweep/workers.h"
+
+namespace broadsheet {
+
+enum class SweepEnd { kDone, kStopped, kLeft };  // kStopped: on request, trials saved; kLeft: at once
+
+struct SweepOutcome {
+  SweepEnd end = SweepEnd::kDone;
+  int signal = 0;     // that it left by
+  std::string fault;  // all trials failed alike: what they said
+};
+
+// What the driver needs to know of trials beside the study: where their rungs are, in steps.
+struct TrialPlan {
+  int64_t total_steps = 0;
+  std::vector<int64_t> gate_steps;  // by rung; only those before total_steps
+};
+TrialPlan plan_trial(const RunConfig& config, const EarlyTerminationConfig& termination,
+                     const std::vector<int64_t>& rungs, int64_t examples);
+
+class SweepDriver {
+ public:
+  // `examples`: of the train split. All borrowed.
+  SweepDriver(const Sweep& sweep, const SweepDirectory& directory, Study& study, Journal& journal, WorkerPool& workers,
+              int64_t examples);
+  SweepOutcome run();
+
+ private:
+  struct Slot {
+    std::string worker;    // empty: none
+    int64_t trial = -1;    // that it was given
+    int64_t sequence = 0;  // of its last task
+    std::string seen;      // identity of the leg's file when it was last read
+    int64_t replied = -1;  // step whose answer is in its mailbox
+  };
+
+  void adopt();
+  void adopt_worker(const std::string& name, Slot& slot);
+  bool tend(Slot& slot);
+  bool look_at_leg(Slot& slot);
+  void answer(Slot& slot, const LegRecord& leg);
+  void end_leg(Slot& slot, const LegRecord& leg);
+  void check_workers();
+  void lose(Slot& slot, const std::string& why);
+  bool give_work(Slot& slot);
+  void start_leg(Slot& slot, int64_t trial);
+  void send(Slot& slot);
+  void start_worker(Slot& slot);
+  void refuse_trial(int64_t trial, const UserError& error);
+  bool over_budget();
+  void finish(const std::string& why);
+  void clean(int64_t trial);
+  void clean_up();
+  void record(std::vector<nlohmann::json> events);
+  double seconds() const;
+  void stop_trials(bool now);
+  bool asked_to_stop(SweepOutcome& outcome);
+  void show(bool last);
+  std::string line() const;
+
+  const Sweep& sweep_;
+  const SweepDirectory& directory_;
+  Study& study_;
+  Journal& journal_;
+  WorkerPool& workers_;
+  int64_t examples_;
+  std::vector<Slot> slots_;
+  FolderWatch watch_;
+  std::set<int64_t> clean_;  // trials whose folders hold no more than they shall
+  int64_t worker_number_ = 0;
+  double start_ = 0, shown_ = -1e9, looked_ = -1e9, stopping_since_ = 0;
+  bool stopping_ = false, told_to_end_ = false;
+  std::string last_line_;
+};
+
+}  // namespace broadsheet
