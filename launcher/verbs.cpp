@@ -161,7 +161,8 @@ VerbSpec status_verb() {
       {{"watch", "", "Show it again and again until all runs are over.", false},
        {"every", "SECONDS", "--watch: how often the runs' own files are read; 2 unless given.", false},
        {"poll", "SECONDS", "--watch: least time between two questions to Slurm; 30 unless given.", false}},
-      "DIR is a run's directory, or a folder in which runs lie. One line a run: waiting, starting, running, finished,\n"
+      "DIR is a run's or a sweep's directory, or a folder in which such lie. One line each: waiting, starting, "
+      "running, finished,\n"
       "stopped, failed, cancelled, lost (Slurm does not know its job any more) or unknown (Slurm cannot be reached).\n"
       "What the run has written itself counts first. All jobs are asked for with one squeue.",
       {"broadsheet status runs", "broadsheet status runs/editorials-sentiment --watch"}};
@@ -265,13 +266,17 @@ std::vector<VerbSpec> make_verbs() {
       later("embed", "texts as vectors"),
       later("recommend", "items for readers"),
       {"report",
-       "one self-contained HTML page with plots of a run",
+       "one self-contained HTML page with plots of a run or a sweep",
        {"DIR", 1, 0},
-       {{"output", "FILE", "Where to write; DIR/report.html unless given.", false}},
+       {{"output", "FILE", "Where to write; DIR/report.html unless given.", false},
+        {"csv", "", "Of a sweep: its trials as CSV on stdout, a column per parameter.", false}},
        "Writes a page with the curves, the results before and after, and the configuration. It needs no network and "
        "no\n"
-       "other file. With --json, prints {\"reports\": [files]}.",
-       {"broadsheet report runs/editorials-sentiment"}},
+       "other file. With --json, prints {\"reports\": [files]}. Of a sweep: best value so far, parameters and their\n"
+       "importance, rungs, cost, all trials; --json prints {\"trials\": [{\"number\", \"parameters\", \"state\", "
+       "\"steps\",\n"
+       "\"value\"}], \"best\": n, ...}.",
+       {"broadsheet report runs/editorials-sentiment", "broadsheet report runs/editorials-search --csv"}},
       {"export",
        "a folder that transformers loads unchanged",
        {"DIR", 1, 1},

@@ -333,7 +333,7 @@ SweepView Study::view(const std::string& folder) const {
   view.metric = config.metric.name;
   view.maximize = sweep_.maximize;
   view.finished = finished_;
-  view.trials_wanted = config.trials * config.repeat;
+  view.trials_wanted = config.trials;
   view.repeat = config.repeat;
   view.early_terminate = config.early_terminate;
   view.rungs = termination_->rungs();

@@ -14,10 +14,12 @@
 #include "core/path.h"
 #include "core/text.h"
 #include "experiments/run_directory.h"
+#include "experiments/sweep/sweep_directory.h"
 #include "launcher/answer.h"
 #include "launcher/front/actions.h"
 #include "launcher/program.h"
 #include "launcher/run_state.h"
+#include "launcher/sweep/watch.h"
 #include "slurm/job_script.h"
 #include "slurm/submission.h"
 #include "trainer/save_triggers.h"
@@ -30,12 +32,24 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kLookEvery{200};
 constexpr int64_t kDefaultPoll = 30, kDefaultTimeout = 600, kLongest = 86400, kDefaultLines = 0;
 
-std::vector<std::string> folders_of(const Command& command) {
-  std::vector<std::string> folders;
+struct Places {
+  std::vector<std::string> runs, sweeps;
+};
+
+Places places_of(const Command& command) {
+  Places places;
   for (const std::string& path : command.positionals) {
-    for (const std::string& run : runs_at(absolute_path(path))) folders.push_back(run);
+    const std::string place = absolute_path(path);
+    const std::vector<std::string> sweeps = sweeps_at(place);
+    places.sweeps.insert(places.sweeps.end(), sweeps.begin(), sweeps.end());
+    try {
+      if (is_sweep_folder(place)) continue;
+      for (const std::string& run : runs_at(place)) places.runs.push_back(run);
+    } catch (const UserError&) {
+      if (sweeps.empty()) throw;
+    }
   }
-  return folders;
+  return places;
 }
 
 std::vector<JobState> look(const std::vector<std::string>& folders, QueueView& queue) {
@@ -87,13 +101,15 @@ int watch_runs(const std::vector<std::string>& folders, int64_t seconds, double 
 }
 
 int do_status(const Command& command) {
-  const std::vector<std::string> folders = folders_of(command);
+  const auto [folders, sweeps] = places_of(command);
   const auto poll = static_cast<double>(command.number("poll", 1, kLongest).value_or(kDefaultPoll));
   if (command.has("watch")) {
     if (command.json)
       throw UserError("usage.watch", "--watch and --json exclude each other",
                       "ask again and again with --json instead");
-    watch_runs(folders, command.number("every", 1, kLongest).value_or(2), poll);
+    const int64_t every = command.number("every", 1, kLongest).value_or(2);
+    for (const std::string& sweep : sweeps) watch_sweep(sweep, every);
+    if (!folders.empty()) watch_runs(folders, every, poll);
     return 0;
   }
   QueueView queue(poll);
@@ -103,9 +119,17 @@ int do_status(const Command& command) {
     for (const JobState& state : states) runs.push_back(to_json(state));
     nlohmann::json answer = runs.size() == 1 ? runs[0] : nlohmann::json::object();
     answer["runs"] = runs;
+    if (!sweeps.empty()) {
+      nlohmann::json list = nlohmann::json::array();
+      for (const std::string& sweep : sweeps) list.push_back(to_json(state_of_sweep(sweep)));
+      if (folders.empty() && list.size() == 1) answer = list[0];
+      answer["sweeps"] = list;
+    }
     print_json(answer);
   } else {
-    print_text(lines_of(states));
+    std::string text = lines_of(states);
+    for (const std::string& sweep : sweeps) text += status_line(state_of_sweep(sweep)) + "\n";
+    print_text(text);
   }
   return 0;
 }
@@ -253,10 +277,16 @@ int do_cancel(const Command& command) {
       Clock::now() + std::chrono::seconds(command.number("timeout", 1, kLongest).value_or(kDefaultTimeout));
   nlohmann::json answer = nlohmann::json::array();
   std::vector<Cancelling> all;
+  std::vector<std::string> sweeps;
   for (const std::string& path : command.positionals) {
     const std::string folder = absolute_path(path);
+    if (is_sweep_folder(folder)) {
+      sweeps.push_back(folder);
+      continue;
+    }
     if (!is_run_folder(folder))
-      throw UserError("run.not_found", cat(folder, ": not the directory of a run"), "name a run's directory");
+      throw UserError("run.not_found", cat(folder, ": not the directory of a run or a sweep"),
+                      "name a run's directory, or a sweep's");
     all.emplace_back(folder, command.has("now"));
   }
   std::vector<std::string> said;
@@ -265,6 +295,11 @@ int do_cancel(const Command& command) {
     if (said[i].empty()) said[i] = all[i].finish(deadline);
     answer.push_back({{"run_dir", all[i].folder()}, {"outcome", said[i]}});
     if (!command.json) print_text(cat(all[i].folder(), ": ", said[i], "\n"));
+  }
+  for (const std::string& sweep : sweeps) {
+    const std::string outcome = cancel_sweep(sweep, command.has("now"), deadline);
+    answer.push_back({{"run_dir", sweep}, {"outcome", outcome}});
+    if (!command.json) print_text(cat(sweep, ": ", outcome, "\n"));
   }
   if (command.json) print_json({{"cancelled", answer}});
   return 0;

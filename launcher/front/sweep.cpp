@@ -22,8 +22,6 @@
 namespace broadsheet {
 namespace {
 
-constexpr double kSilence = 60;  // seconds without a beat until a worker is given up
-
 std::vector<Override> sets_of(const Command& command) {
   std::vector<Override> sets = command.sets;
   if (command.has("on")) sets.push_back({"on", command.value("on")});
@@ -64,7 +62,8 @@ std::vector<nlohmann::json> known_from(const Sweep& sweep) {
 std::unique_ptr<WorkerPool> make_pool(const Sweep& sweep, const std::string& folder) {
   if (sweep.config.on == "slurm")
     throw UserError("sweep.on", "on: slurm is designed but not in this version", "write on: local");
-  return make_local_workers(folder, sweep.base.launch, sweep.config.concurrency, kSilence);
+  // A worker's beat has nothing to do with what it computes: the shortest limit of the watchdog will do.
+  return make_local_workers(folder, sweep.base.launch, sweep.config.concurrency, sweep.base.watchdog.min_seconds);
 }
 
 int end_of(const Command& command, const SweepOutcome& outcome, const SweepView& view) {

@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/path.h"
 #include "core/text.h"
+#include "launcher/sweep/watch.h"
 #include "slurm/job_record.h"
 
 namespace broadsheet {
@@ -455,27 +456,11 @@ bool SweepDriver::asked_to_stop(SweepOutcome& outcome) {
   return study_.everything_ended() || seconds() - stopping_since_ > kTimeToStop;
 }
 
-std::string SweepDriver::line() const {
-  std::map<std::string, int64_t> counts;
-  const SweepView view = study_.view(directory_.folder());
-  for (const TrialView& trial : view.trials) ++counts[trial.state];
-  std::string text =
-      cat("sweep: ", counts["done"], " of ", view.trials_wanted > 0 ? cat(view.trials_wanted) : "?", " done");
-  for (const char* state : {"running", "waiting", "paused", "pruned", "infeasible", "failed"})
-    if (counts[state] > 0) text += cat(", ", counts[state], " ", state);
-  if (view.best) {
-    char value[32];
-    std::snprintf(value, sizeof value, "%.4f", view.trials[static_cast<size_t>(*view.best)].value.value_or(0));
-    text += cat(", best ", view.metric, " ", value, " (trial ", *view.best, ")");
-  }
-  return text;
-}
-
 void SweepDriver::show(bool last) {
   const bool terminal = console_is_terminal();
   if (!last && seconds() - shown_ < (terminal ? kShowOnTerminal : kShowOnPipe)) return;
   shown_ = seconds();
-  const std::string text = line();
+  const std::string text = "sweep: " + sweep_counts(study_.view(directory_.folder()));
   if (text == last_line_ && !last) return;
   last_line_ = text;
   log_info(text);

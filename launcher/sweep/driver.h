@@ -74,7 +74,6 @@ class SweepDriver {
   void stop_trials(bool now);
   bool asked_to_stop(SweepOutcome& outcome);
   void show(bool last);
-  std::string line() const;
 
   const Sweep& sweep_;
   const SweepDirectory& directory_;

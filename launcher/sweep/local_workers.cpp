@@ -88,11 +88,7 @@ class LocalWorkers : public WorkerPool {
     return heard(known, folder);
   }
 
-  void stop(const std::string& name, bool now) override {
-    const std::optional<LockHolder> holder = look_at_lock(worker_folder(sweep_folder_, name) + kLock);
-    if (holder && holder->here && !holder->gone && holder->process > 1)
-      ::kill(static_cast<pid_t>(holder->process), now ? SIGKILL : SIGTERM);
-  }
+  void stop(const std::string& name, bool now) override { stop_local_worker(sweep_folder_, name, now); }
 
   double look_every() const override { return 0.5; }
 
@@ -153,6 +149,12 @@ class LocalWorkers : public WorkerPool {
 };
 
 }  // namespace
+
+void stop_local_worker(const std::string& sweep_folder, const std::string& name, bool now) {
+  const std::optional<LockHolder> holder = look_at_lock(worker_folder(sweep_folder, name) + kLock);
+  if (holder && holder->here && !holder->gone && holder->process > 1)
+    ::kill(static_cast<pid_t>(holder->process), now ? SIGKILL : SIGTERM);
+}
 
 bool is_step_variable(const std::string& name) {
   if (starts_with(name, "OMPI_MCA_")) {

@@ -41,6 +41,9 @@ class WorkerPool {
 std::unique_ptr<WorkerPool> make_local_workers(const std::string& sweep_folder, const LaunchConfig& launch,
                                                int64_t slots, double silence);
 
+// The same for somebody who drives nothing: a worker of this machine; nothing when it is elsewhere or gone.
+void stop_local_worker(const std::string& sweep_folder, const std::string& name, bool now);
+
 // broadsheet --worker FOLDER: starts the engine's ranks for a worker, and tells of their end in the trial's place when
 // they cannot. Returns the exit code.
 int supervise_worker(const std::string& folder);

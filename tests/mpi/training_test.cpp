@@ -154,6 +154,54 @@ TEST(Training, StopsTogetherWithACheckpointAndGoesOnToTheSameBits) {
   expect_same(straight, train_task(corpus, world(), options), 5);
 }
 
+TEST(Training, LeavesAtAGateAndGoesOnToTheSameBits) {
+  const MemoryCorpus corpus(33, 20, 10);
+  TrainerOptions options = make_options(shared_folder("gate-straight"));
+  options.checkpoints.every_steps = 100;
+  const Trained straight = train_task(corpus, world(), options);
+  options.checkpoint_root = shared_folder("gate");
+  std::vector<std::pair<int64_t, double>> asked;
+  int64_t patience = 2;
+  options.gate.steps = {3, 6, 9};
+  options.gate.ask = [&](int64_t step, double best) {
+    if (patience-- > 0) return GateAnswer::kNotYet;
+    asked.emplace_back(step, best);
+    return step == 6 ? GateAnswer::kLeave : GateAnswer::kGoOn;
+  };
+  const Trained left = train_task(corpus, world(), options);
+  EXPECT_EQ(left.outcome.end, TrainEnd::kStopped);
+  EXPECT_TRUE(left.outcome.at_gate);
+  EXPECT_EQ(left.outcome.steps, 6);
+  world().barrier();
+  // Nobody has let it pass 6 yet: it is asked there again, and then at 9.
+  options.gate.ask = [&](int64_t step, double best) {
+    asked.emplace_back(step, best);
+    return GateAnswer::kGoOn;
+  };
+  expect_same(straight, train_task(corpus, world(), options), 6);
+  if (!world().first()) return;
+  ASSERT_EQ(asked.size(), 4U);
+  EXPECT_EQ(asked[0].first, 3);
+  EXPECT_EQ(asked[1].first, 6);
+  EXPECT_EQ(asked[2], asked[1]);
+  EXPECT_EQ(asked[3].first, 9);
+  EXPECT_LE(asked[1].second, asked[0].second);  // of a loss: the best so far
+}
+
+TEST(Training, DoesNotLookAtTheTestSplitWhenItIsNotToBeMeasured) {
+  const MemoryCorpus corpus(33, 20, 10);
+  TrainerOptions options = make_options(shared_folder("no-test"));
+  const Trained with = train_task(corpus, world(), options);
+  options.checkpoint_root = shared_folder("no-test-2");
+  options.measure_test = false;
+  const Trained without = train_task(corpus, world(), options);
+  EXPECT_TRUE(with.weights == without.weights);
+  EXPECT_FALSE(with.outcome.test.after.empty());
+  EXPECT_TRUE(without.outcome.test.before.empty());
+  EXPECT_TRUE(without.outcome.test.after.empty());
+  EXPECT_EQ(with.outcome.validation.after, without.outcome.validation.after);
+}
+
 TEST(Training, AFinishedRunOnlyScoresAgain) {
   const MemoryCorpus corpus(33, 20, 10);
   const TrainerOptions options = make_options(shared_folder("finished"));

@@ -1,0 +1,151 @@
+#include "launcher/sweep/watch.h"
+
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <thread>
+
+#include "core/durable.h"
+#include "core/errors.h"
+#include "core/path.h"
+#include "core/text.h"
+#include "experiments/sweep/mailbox.h"
+#include "experiments/sweep/sweep_directory.h"
+#include "experiments/sweep/sweep_results.h"
+#include "launcher/answer.h"
+#include "launcher/program.h"
+#include "launcher/sweep/workers.h"
+#include "slurm/job_record.h"
+
+namespace broadsheet {
+namespace {
+
+constexpr std::chrono::milliseconds kLookEvery{200};
+constexpr size_t kUsualWidth = 120;
+
+size_t width_of_terminal() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsualWidth;
+}
+
+std::vector<std::string> workers_in(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder + "/workers", error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error))
+    names.push_back(entry->path().filename());
+  return names;
+}
+
+// Without a driver nobody else tells them.
+void stop_workers(const std::string& folder, bool now) {
+  for (const std::string& name : workers_in(folder)) {
+    retire(worker_folder(folder, name));
+    stop_local_worker(folder, name, now);
+  }
+}
+
+}  // namespace
+
+std::string sweep_counts(const SweepView& view) {
+  std::map<std::string, int64_t> counts;
+  for (const TrialView& trial : view.trials) ++counts[trial.state];
+  const int64_t wanted = view.trials_wanted * view.repeat;
+  std::string text = cat(counts["done"], wanted > 0 ? cat(" of ", wanted) : "", " done");
+  for (const char* state : {"running", "waiting", "paused", "pruned", "infeasible", "failed"})
+    if (counts[state] > 0) text += cat(", ", counts[state], " ", state);
+  if (!view.best) return text;
+  char value[32];
+  std::snprintf(value, sizeof value, "%.4f", view.trials[static_cast<size_t>(*view.best)].value.value_or(0));
+  return cat(text, ", best ", view.metric, " ", value, " (trial ", *view.best, ")");
+}
+
+SweepState state_of_sweep(const std::string& folder) {
+  SweepState state;
+  // First who drives it: what the journal says may then only be newer.
+  const std::optional<LockHolder> holder = look_at_lock(folder + "/lock");
+  state.view = read_sweep_view(folder, /*with_curves=*/false);
+  const bool driven = holder && !holder->gone;
+  if (driven) state.where = holder->host;
+  state.state = state.view.finished           ? "finished"
+                : driven                      ? "running"
+                : exists(cancel_mark(folder)) ? "cancelled"
+                                              : "stopped";
+  return state;
+}
+
+std::string status_line(const SweepState& state) {
+  std::string word = state.state;
+  word.resize(std::max<size_t>(9, word.size()), ' ');
+  return cat(state.view.name, "  ", word, "  sweep: ", sweep_counts(state.view),
+             state.where.empty() ? "" : cat(", driven on ", state.where),
+             state.state == "stopped" ? ", the same command goes on" : "");
+}
+
+nlohmann::json to_json(const SweepState& state) {
+  nlohmann::json value = to_json(state.view, /*with_clock=*/true);
+  value["state"] = state.state;
+  value["run_dir"] = state.view.folder;
+  value["where"] = state.where.empty() ? nlohmann::json() : nlohmann::json(state.where);
+  return value;
+}
+
+std::vector<std::string> sweeps_at(const std::string& path) {
+  if (is_sweep_folder(path)) return {path};
+  std::vector<std::string> found;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(path, error); !error && entry != std::filesystem::directory_iterator();
+       entry.increment(error))
+    if (is_sweep_folder(entry->path())) found.push_back(entry->path());
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+int watch_sweep(const std::string& folder, int64_t seconds) {
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1 && ::getenv("NO_COLOR") == nullptr;
+  size_t shown = 0;
+  std::string before;
+  while (true) {
+    const SweepState state = state_of_sweep(folder);
+    const std::string text = terminal ? sweep_table(state.view, width_of_terminal(), true) : status_line(state) + "\n";
+    if (terminal && shown > 0) std::printf("\x1b[%zuA\x1b[J", shown);
+    if (terminal || text != before) print_text(text);
+    shown = static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+    before = text;
+    if (state.over()) return state.state == "finished" ? 0 : static_cast<int>(ExitCode::kFailed);
+    std::this_thread::sleep_for(std::chrono::seconds(seconds));
+  }
+}
+
+std::string cancel_sweep(const std::string& folder, bool now, std::chrono::steady_clock::time_point deadline) {
+  if (state_of_sweep(folder).state == "finished") return "is finished";
+  write_file_durably(cancel_mark(folder), cat(utc_now(), " by ", host_name(), "\n"));
+  const std::optional<LockHolder> holder = look_at_lock(folder + "/lock");
+  if (!holder || holder->gone) {
+    stop_workers(folder, now);
+    return "cancelled; no driver was running";
+  }
+  if (now) {
+    if (!holder->here)
+      throw UserError("cancel.elsewhere", cat(folder, ": is driven on ", holder->host, ", process ", holder->process),
+                      "leave --now out, or type it on that machine");
+    for (int i = 0; i < 2; ++i) {
+      ::kill(static_cast<pid_t>(holder->process), SIGTERM);
+      std::this_thread::sleep_for(kLookEvery);
+    }
+  }
+  while (exists(folder + "/lock")) {
+    if (std::chrono::steady_clock::now() > deadline)
+      throw RunError("cancel.no_answer", cat(folder, ": the sweep's driver has not left yet"),
+                     "it starts nothing more; --now ends it at once");
+    std::this_thread::sleep_for(kLookEvery);
+  }
+  return now ? "cancelled" : "cancelled; its trials are saved";
+}
+
+}  // namespace broadsheet

@@ -1,0 +1,36 @@
+// A sweep seen from outside: status and cancel.
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "experiments/sweep/sweep_view.h"
+
+namespace broadsheet {
+
+// "12 of 27 done, 2 running, 5 paused, best macro_f1 0.7312 (trial 5)"
+std::string sweep_counts(const SweepView& view);
+
+struct SweepState {
+  SweepView view;
+  std::string state;  // running | finished | stopped | cancelled
+  std::string where;  // the driver's host, while it runs
+  bool over() const { return state != "running"; }
+};
+SweepState state_of_sweep(const std::string& folder);
+std::string status_line(const SweepState& state);
+nlohmann::json to_json(const SweepState& state);
+
+// The sweeps at `path`: itself, or those in it (one level), by name.
+std::vector<std::string> sweeps_at(const std::string& path);
+
+// Shows the table of a sweep until it is over; returns 0 when it finished.
+int watch_sweep(const std::string& folder, int64_t seconds);
+
+// Has the driver save all trials and leave; with `now` ends them at once. Without a driver its workers are told.
+// Returns what there is to say. RunError("cancel.no_answer").
+std::string cancel_sweep(const std::string& folder, bool now, std::chrono::steady_clock::time_point deadline);
+
+}  // namespace broadsheet
