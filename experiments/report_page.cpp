@@ -128,11 +128,11 @@ void flatten(const json& value, const std::string& key, std::vector<std::pair<st
 
 }  // namespace
 
-std::string html_page(const std::string& title, const std::string& body) {
+std::string html_page(const std::string& title, const std::string& body, const std::string& more_style) {
   return cat(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>",
-      html_escape(title), "</title>\n<style>", kStyle, "</style>\n</head>\n<body>\n<main>\n", body,
+      html_escape(title), "</title>\n<style>", kStyle, more_style, "</style>\n</head>\n<body>\n<main>\n", body,
       "\n</main>\n</body>\n</html>\n");
 }
 

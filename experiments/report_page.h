@@ -7,8 +7,8 @@
 
 namespace broadsheet {
 
-// <!DOCTYPE html> ... with the style; `body` is HTML already.
-std::string html_page(const std::string& title, const std::string& body);
+// <!DOCTYPE html> ... with the style; `body` is HTML already, `more_style` CSS of this page alone.
+std::string html_page(const std::string& title, const std::string& body, const std::string& more_style = "");
 
 // results.json's "validation" and "test", before and after: a row per metric, the chosen one marked.
 std::string before_after_html(const nlohmann::json& results);

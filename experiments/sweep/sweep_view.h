@@ -22,6 +22,7 @@ struct TrialView {
   std::string state;
   std::string why;                                // of infeasible and failed, and of a trial that waits for a retry
   int64_t steps = 0;                              // trained so far
+  int64_t total_steps = 0;                        // of a trial that runs to its end; 0: not known
   std::optional<double> value;                    // of the sweep's metric on the validation split, best so far
   std::vector<std::pair<int64_t, double>> curve;  // (step, value) of every validation
   double seconds = 0;                             // training time over all its legs
@@ -33,29 +34,45 @@ struct SweepView {
   std::string name, folder, method, metric;
   bool maximize = false;
   bool finished = false;
-  int64_t trials_wanted = 0, repeat = 1;
+  int64_t trials_wanted = 0;  // configurations, each of which is run `repeat` times; 0: not known
+  int64_t repeat = 1;
   EarlyTerminationConfig early_terminate;
   std::vector<EarlyTermination::RungCount> rungs;
   std::vector<TrialView> trials;  // by number
   std::optional<int64_t> best;    // number of the best trial (of the best configuration by mean, when repeated)
   // Of every parameter: name, how it was drawn (for axes: "log_uniform_values", "values", ...), as in the sweep file.
   std::vector<SearchParameter> parameters;
+  // For the live table: time in which a driver ran, and a guess at what is left, where there is one.
+  std::optional<double> elapsed_seconds, seconds_left;
 };
 
-// {"schema": 1, "name", "method", "metric", "goal", "finished", "trials": [{"number", "configuration", "parameters",
-// "state", "steps", "value", "seconds"}], "best": n | null, ...}: what `report DIR --json` prints and results.json
-// holds (the latter without seconds: no clock in it).
+// {"schema": 1, "name", "method", "metric", "goal": "maximize" | "minimize", "finished", "trials_wanted", "repeat",
+//  "best": n | null, "importance": {parameter: share},
+//  "early_terminate": {"type", "resource", "rungs": [{"resource", "reported", "promoted"}]},
+//  "configurations": [{"configuration", "trials": [n], "values", "mean", "spread"}]      best first; with repeat > 1
+//  only "trials": [{"number", "configuration", "parameters", "state", "why", "steps", "value": v | null,
+//              "seconds", "cores"}]}
+// What `report DIR --json` prints and results.json holds: the latter without seconds and cores, no clock in it.
 nlohmann::json to_json(const SweepView& view, bool with_clock);
 // One line a trial; a column per parameter. Quoted by RFC 4180; a text that a spreadsheet would run as a formula gets
 // an apostrophe in front.
 std::string to_csv(const SweepView& view);
 
 // The page: best-so-far curve, parallel coordinates, slices per parameter, importance, survival on rungs, cost per
-// trial, a sortable table with links to each run's own report.
+// trial, a sortable table with links to each run's own report. Complete without its script, which only sorts and
+// highlights. Below 3 MB however many trials there are: lines are thinned, the best 500 listed.
 std::string sweep_report_html(const SweepView& view);
 
-// How much of the variation in what was reached is due to each parameter, 0 to 1, summing to 1: PED-ANOVA (Watanabe,
-// Bansal & Hutter 2023). Empty when fewer than 10 trials have a value.
+// The live table, every line ended and at most `width` columns wide: the head, the running trials, the best five.
+// `colour`: with ANSI colours, for a terminal.
+std::string sweep_table(const SweepView& view, size_t width, bool colour);
+
+// Which part each parameter has in that the best trials are where they are, 0 to 1, summing to 1, the largest first:
+// PED-ANOVA (Watanabe, Bansal & Hutter 2023) with regimes for parameters that are not always active (Baba, Ozaki &
+// Watanabe 2026). Measured are the best tenth of the trials (at least 5, at most half of them) against all trials that
+// were made ("local": the sampler's own preference does not count as importance). Trials that have ended or pause
+// count, with the mean of a configuration's repeats. Empty when fewer than 10 configurations have a value, or when the
+// best do not differ from the rest.
 std::vector<std::pair<std::string, double>> parameter_importance(const SweepView& view);
 
 }  // namespace broadsheet
