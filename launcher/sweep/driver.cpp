@@ -126,6 +126,7 @@ void SweepDriver::record(std::vector<nlohmann::json> events) {
   for (nlohmann::json& event : events) event["time"] = seconds();
   journal_.append(events);
   for (const nlohmann::json& event : events) study_.apply(event);
+  untidy_ = true;
 }
 
 SweepOutcome SweepDriver::run() {
@@ -201,7 +202,7 @@ void SweepDriver::adopt_worker(const std::string& name, Slot& slot) {
     watch_.add(trial_folder(directory_.folder(), trial.number));
     const bool told = task && task->trial == trial.number && task->leg == trial.legs;
     if (!told) send(slot);
-    log_info(cat("trial ", trial.number, " goes on in worker ", name));
+    say(cat("trial ", trial.number, " goes on in worker ", name));
   }
 }
 
@@ -269,11 +270,11 @@ void SweepDriver::end_leg(Slot& slot, const LegRecord& leg) {
     event["code"] = error.value("code", "");
     event["why"] = error.value("message", "it failed");
     if (verdict == Verdict::kRetrySmaller) write_micro_batch_divisor(folder, 2 * divisor);
-    log_warning(cat("trial ", slot.trial, ": ", first_line(event["why"].get<std::string>()), "; ",
-                    verdict == Verdict::kRetry          ? "it is tried again"
-                    : verdict == Verdict::kRetrySmaller ? "it is tried again in smaller passes"
-                    : verdict == Verdict::kInfeasible   ? "it counts as infeasible"
-                                                        : "it counts as failed"));
+    warn(cat("trial ", slot.trial, ": ", first_line(event["why"].get<std::string>()), "; ",
+             verdict == Verdict::kRetry          ? "it is tried again"
+             : verdict == Verdict::kRetrySmaller ? "it is tried again in smaller passes"
+             : verdict == Verdict::kInfeasible   ? "it counts as infeasible"
+                                                 : "it counts as failed"));
   }
   record({event});
   watch_.remove(folder);
@@ -354,7 +355,7 @@ void SweepDriver::refuse_trial(int64_t number, const UserError& error) {
            {"verdict", "infeasible"},
            {"code", error.faults().front().code},
            {"why", error.what()}}});
-  log_warning(cat("trial ", number, " counts as infeasible: ", first_line(error.what())));
+  warn(cat("trial ", number, " counts as infeasible: ", first_line(error.what())));
 }
 
 void SweepDriver::start_leg(Slot& slot, int64_t trial) {
@@ -420,6 +421,7 @@ void SweepDriver::clean(int64_t number) {
 }
 
 void SweepDriver::clean_up() {
+  if (!std::exchange(untidy_, false)) return;
   const std::vector<int64_t> kept = study_.kept();
   for (const Trial& trial : study_.trials()) {
     const bool over = trial.ended() || (study_.finish_reason() == "done" && trial.state == Trial::State::kPaused);
@@ -446,7 +448,7 @@ bool SweepDriver::asked_to_stop(SweepOutcome& outcome) {
     return true;
   }
   if (!stopping_ && (number != 0 || cancelled)) {
-    log_info("stopping: the trials save first; once more leaves at once");
+    say("stopping: the trials save first; once more leaves at once");
     stopping_ = true;
     stopping_since_ = seconds();
     stop_trials(false);
@@ -456,14 +458,40 @@ bool SweepDriver::asked_to_stop(SweepOutcome& outcome) {
   return study_.everything_ended() || seconds() - stopping_since_ > kTimeToStop;
 }
 
+// On a terminal a table that stands still; otherwise a line whenever something changed, not too often.
 void SweepDriver::show(bool last) {
   const bool terminal = console_is_terminal();
   if (!last && seconds() - shown_ < (terminal ? kShowOnTerminal : kShowOnPipe)) return;
   shown_ = seconds();
-  const std::string text = "sweep: " + sweep_counts(study_.view(directory_.folder()));
-  if (text == last_line_ && !last) return;
-  last_line_ = text;
+  SweepView view = study_.view(directory_.folder());
+  view.elapsed_seconds = study_.driver_seconds();
+  if (!terminal) {
+    const std::string text = "sweep: " + sweep_counts(view);
+    if (text != last_line_) log_info(text);
+    last_line_ = text;
+    return;
+  }
+  const std::string table = sweep_table(view, width_of_terminal(STDERR_FILENO), colour_allowed());
+  wipe_table();
+  std::fputs(table.c_str(), stderr);
+  std::fflush(stderr);
+  drawn_lines_ = last ? 0 : std::count(table.begin(), table.end(), '\n');
+}
+
+// Before a line of the log, which would otherwise stand in the middle of it.
+void SweepDriver::wipe_table() {
+  if (drawn_lines_ > 0) std::fprintf(stderr, "\x1b[%lldA\x1b[J", static_cast<long long>(drawn_lines_));
+  drawn_lines_ = 0;
+}
+
+void SweepDriver::say(const std::string& text) {
+  wipe_table();
   log_info(text);
+}
+
+void SweepDriver::warn(const std::string& text) {
+  wipe_table();
+  log_warning(text);
 }
 
 }  // namespace broadsheet

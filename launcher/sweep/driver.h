@@ -74,6 +74,9 @@ class SweepDriver {
   void stop_trials(bool now);
   bool asked_to_stop(SweepOutcome& outcome);
   void show(bool last);
+  void wipe_table();
+  void say(const std::string& text);
+  void warn(const std::string& text);
 
   const Sweep& sweep_;
   const SweepDirectory& directory_;
@@ -86,8 +89,9 @@ class SweepDriver {
   std::set<int64_t> clean_;  // trials whose folders hold no more than they shall
   int64_t worker_number_ = 0;
   double start_ = 0, shown_ = -1e9, looked_ = -1e9, stopping_since_ = 0;
-  bool stopping_ = false, told_to_end_ = false;
+  bool stopping_ = false, told_to_end_ = false, untidy_ = true;
   std::string last_line_;
+  int64_t drawn_lines_ = 0;  // of the table on the terminal
 };
 
 }  // namespace broadsheet

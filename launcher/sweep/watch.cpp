@@ -28,11 +28,6 @@ namespace {
 constexpr std::chrono::milliseconds kLookEvery{200};
 constexpr size_t kUsualWidth = 120;
 
-size_t width_of_terminal() {
-  winsize size{};
-  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsualWidth;
-}
-
 std::vector<std::string> workers_in(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code error;
@@ -51,6 +46,11 @@ void stop_workers(const std::string& folder, bool now) {
 }
 
 }  // namespace
+
+size_t width_of_terminal(int descriptor) {
+  winsize size{};
+  return ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsualWidth;
+}
 
 std::string sweep_counts(const SweepView& view) {
   std::map<std::string, int64_t> counts;
@@ -112,7 +112,8 @@ int watch_sweep(const std::string& folder, int64_t seconds) {
   std::string before;
   while (true) {
     const SweepState state = state_of_sweep(folder);
-    const std::string text = terminal ? sweep_table(state.view, width_of_terminal(), true) : status_line(state) + "\n";
+    const std::string text =
+        terminal ? sweep_table(state.view, width_of_terminal(STDOUT_FILENO), true) : status_line(state) + "\n";
     if (terminal && shown > 0) std::printf("\x1b[%zuA\x1b[J", shown);
     if (terminal || text != before) print_text(text);
     shown = static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
