@@ -11,6 +11,7 @@
 #include "core/random.h"
 #include "core/text.h"
 #include "experiments/config_tables.h"
+#include "experiments/sweep/sweep_config.h"
 #include "experiments/yaml.h"
 
 namespace broadsheet {
@@ -105,6 +106,8 @@ void read_everything(const std::string& path, const std::string& text, int& refu
     const std::string kind = file_kind(path);
     if (kind == "corpus") {
       load_corpus_config(path, {});
+    } else if (kind == "sweep") {
+      load_sweep(path, {});
     } else {
       load_run_config(path, {});
     }
