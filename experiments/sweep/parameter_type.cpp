@@ -67,13 +67,20 @@ const Section<ParameterFile>& parameter_section() {
 }
 
 bool describes_parameter(const std::string& key, const ConfigNode& node) {
-  if (!node.is_map() || node.entries.empty() || RunKeys::table().has_value(key)) return true;
   static const std::vector<KeyDoc> docs = [] {
     std::vector<KeyDoc> list;
     parameter_section().describe("", list);
     return list;
   }();
-  return std::any_of(docs.begin(), docs.end(), [&](const KeyDoc& doc) { return node.find(doc.key) != nullptr; });
+  if (!node.is_map() || node.entries.empty()) return true;
+  if (std::any_of(docs.begin(), docs.end(), [&](const KeyDoc& doc) { return node.find(doc.key) != nullptr; }))
+    return true;
+  // freeze may be a parameter, or have some.
+  const RunKeys& keys = RunKeys::table();
+  const bool section = std::any_of(node.entries.begin(), node.entries.end(), [&](const ConfigNode::Entry& entry) {
+    return keys.has_value(join_key(key, entry.key));
+  });
+  return !section && keys.has_value(key);
 }
 
 // One parameter, from its map to the distribution.
