@@ -9,7 +9,9 @@
 //   asha      asynchronous: a worker that comes free takes a trial in the best 1/eta of a rung, highest rung first,
 //             else a new one (Li et al. 2020).
 //
-// Waiting trials are paused, not ended: they may be promoted for as long as the sweep runs.
+// Waiting trials are paused, not ended: they may be promoted for as long as the sweep runs. A trial whose value is NaN
+// is never promoted. Where all promotions are made and not one trial was trained to the end (fewer trials than rungs
+// want, or the best one failed), the best that waits goes on.
 #pragma once
 
 #include <cstdint>
@@ -52,14 +54,16 @@ class EarlyTermination {
   // A new trial began. Returns the index of the rung at which it reports first (hyperband's brackets differ); when
   // there are no rungs, or none is left for it: rungs.size(), it runs to the end.
   virtual size_t start(int64_t trial) = 0;
-  // `trial` reported at rung `rung` and waits for an answer. Ask next() what its worker shall do.
+  // `trial` reported at rung `rung`, its first or the one after that which it left, and waits for an answer. Ask next()
+  // what its worker shall do.
   virtual void report(int64_t trial, size_t rung, double value) = 0;
   // A trial that was to go on does: it left its rung.
   virtual void resume(int64_t trial) = 0;
-  // It was completed, or failed, and will never report again.
+  // It was completed, or failed, and will never report again. (A trial that is started anew after a failure is the same
+  // trial, and has not failed yet.)
   virtual void end(int64_t trial, bool failed) = 0;
   // `more`: whether there are trials that were not begun. `just_reported`: the trial that the worker holds in its
-  // memory, or -1; among equals it is preferred.
+  // memory, or -1; among those that may be promoted from the same rung it is preferred.
   virtual NextTrial next(bool more, int64_t just_reported) const = 0;
   // Trials that wait at a rung, and would stay pruned if the sweep ended now.
   virtual std::vector<int64_t> waiting() const = 0;

@@ -65,7 +65,8 @@ class SearchSpace {
 
   // Whether parameter `index` is active, given the values of those before it in `so_far`.
   bool active(size_t index, const Assignment& so_far) const;
-  // Every parameter at its number; entries of inactive, fixed and tied ones are not looked at.
+  // Every parameter at its number; entries of inactive, fixed and tied ones are not looked at. An active one whose
+  // number is negative gets the middle. A tied one whose expression has no value gets none.
   Assignment at(const UnitPoint& units) const;
   UnitPoint units_of(const Assignment& assignment) const;
   // Fills in fixed and tied parameters and drops inactive ones; for `points:`. UserError("sweep.point") when an active
@@ -75,6 +76,7 @@ class SearchSpace {
   bool allowed(const Assignment& assignment) const;
 
  private:
+  Assignment fill(const std::function<nlohmann::json(size_t index)>& searched) const;
   Expression::Lookup lookup(const Assignment& assignment) const;
   std::vector<SearchParameter> parameters_;
   std::vector<Expression> constraints_;
