@@ -40,9 +40,9 @@ std::string best_so_far(const SweepView& view, const std::string& title, bool by
     x += by_steps ? static_cast<double>(trial.steps) : 1;
     at.push_back(by_steps ? x : static_cast<double>(trial.number));
   }
-  const Frame frame(title, linear_axis("", at.front(), std::max(at.back(), at.front() + 1)),
-                    value_axis(view, values_of(view, order)).axis, by_steps ? "steps of all trials" : "trial");
-  const double low = at.front(), width = std::max(at.back() - low, 1.0);
+  const double low = by_steps ? 0 : at.front(), width = std::max(at.back() - low, 1.0);
+  const Frame frame(title, linear_axis("", low, low + width), value_axis(view, values_of(view, order)).axis,
+                    by_steps ? "steps of all trials" : "trial");
   const Axis y = value_axis(view, values_of(view, order)).axis;
   const std::vector<size_t> shown = thinned_ranks(order.size(), kMostLines);
   std::string dots, line;

@@ -17,7 +17,7 @@ circle.r6, i.r6 { fill: var(--r6); background: var(--r6); }
 circle.faint { opacity: .5; }
 circle.unused { fill: var(--card); stroke: var(--soft) !important; }
 polyline.way { stroke-width: 1.3; stroke-opacity: .75; pointer-events: stroke; }
-polyline.way.faint { stroke-width: .9; stroke-opacity: .38; }
+polyline.way.faint { stroke-width: 1; stroke-opacity: .5; }
 polyline.way.top { stroke-width: 3; stroke-opacity: 1; }
 polyline.way:hover, polyline.way.lit { stroke: var(--b); stroke-width: 3; stroke-opacity: 1; }
 svg.wide { min-width: 760px; }
