@@ -129,17 +129,18 @@ std::string parallel_chart(const SweepView& view, const std::vector<std::string>
   const bool some_unused = std::find(columns.unused.begin(), columns.unused.end(), true) != columns.unused.end();
   const double height = some_unused ? kUnused + 26 : kBottom + 14;
   std::string out = cat("<figure><figcaption>One line a trial", ramp_legend(view, ranked),
-                        "</figcaption><div class=\"scroll\"><svg class=\"wide\" viewBox=\"0 0 ", columns.width, " ",
-                        height, "\" role=\"img\" aria-label=\"Parallel coordinates\">", lines);
+                        "</figcaption><div class=\"scroll\"><svg class=\"wide", shown.size() < kMany ? "" : " many",
+                        "\" viewBox=\"0 0 ", columns.width, " ", height,
+                        "\" role=\"img\" aria-label=\"Parallel coordinates\">", lines);
   for (size_t i = 0; i <= columns.axes.size(); ++i) out += axis_svg(view, columns, i);
   out += "</svg></div>";
   std::vector<std::string> notes;
-  if (shown.size() < ranked.size()) notes.push_back(cat("drawn are ", shown.size(), " of ", ranked.size(), " trials"));
-  if (value.outside > 0) notes.push_back(cat(value.outside, " far worse lie at the edge of the last axis"));
+  if (shown.size() < ranked.size()) notes.push_back(cat("Drawn: ", shown.size(), " of ", ranked.size(), " trials."));
+  if (value.outside > 0) notes.push_back(cat("At the edge of the last axis, being far worse: ", value.outside, "."));
   if (const size_t none = view.trials.size() - ranked.size(); none > 0) {
-    notes.push_back(cat(none, " without a value are left out"));
+    notes.push_back(cat("Without a value, and left out: ", none, "."));
   }
-  if (!notes.empty()) out += cat("<p class=\"note\">", join(notes, "; "), ".</p>");
+  if (!notes.empty()) out += cat("<p class=\"note\">", join(notes, " "), "</p>");
   return out + "</figure>";
 }
 

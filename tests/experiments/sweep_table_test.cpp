@@ -88,8 +88,10 @@ TEST(SweepTable, RanksConfigurationsByMeanWhenRunsAreRepeated) {
     view.trials[i].state = "done";
     view.trials[i].value = values[i];
   }
+  view.best = 5;
   const std::string table = sweep_table(view, 100, false);
   EXPECT_NE(table.find("6 of 6 done"), std::string::npos);
+  EXPECT_NE(table.find("best so far 0.7 +- 0.1 (mean of 3): trial 0005"), std::string::npos) << table;
   EXPECT_NE(first_line_with(table, "0003 x3").find("0.7 +- 0.1"), std::string::npos) << table;
   EXPECT_LT(table.find("0003 x3"), table.find("0000 x3"));
 }
