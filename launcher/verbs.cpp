@@ -249,8 +249,8 @@ std::vector<VerbSpec> make_verbs() {
        "every fault of a file at once, the resolved configuration, the plan",
        {"FILE.yaml", 1, 1},
        {},
-       "Reads a run.yaml, corpus.yaml or sweep.yaml, prints every fault with file, line and column, or else the resolved\n"
-       "configuration with the origin of each value and the derived numbers. Starts nothing, writes nothing.",
+       "Reads a run.yaml, corpus.yaml or sweep.yaml, prints every fault with file, line and column, or else the\n"
+       "resolved configuration with the origin of each value and the derived numbers. Starts nothing, writes nothing.",
        {"broadsheet check run.yaml", "broadsheet check run.yaml --set train.global_batch_size=64"},
        true},
       train_verb(),

@@ -81,9 +81,11 @@ std::optional<Fault> RunKeys::refusal(const std::string& key) const {
   if (find(key) != nullptr) {
     return Fault{"sweep.parameter", {}, "", cat("found ", key, ", a section of the run file"), "name one of its keys"};
   }
-  const std::string near = nearest(key, names_);
+  const auto same_leaf =
+      std::find_if(names_.begin(), names_.end(), [&](const std::string& name) { return ends_with(name, "." + key); });
+  const std::string near = same_leaf != names_.end() ? *same_leaf : nearest(key, names_);
   return Fault{
-      "sweep.parameter",
+      "sweep.unknown_parameter",
       {},
       "",
       cat("found ", printable(key), ", which is no key of the run file"),

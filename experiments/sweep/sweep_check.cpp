@@ -32,8 +32,9 @@ class SweepChecker {
     check_early_termination();
     for (const SearchParameter& parameter : config_.parameters) check_candidates(parameter);
     for (size_t i = 0; i < config_.points.size(); ++i) check_point(i);
+    std::vector<Expression> constraints = read_constraints();
     if (!good()) return;
-    make_space();
+    make_space(std::move(constraints));
     if (!good()) return;
     check_grid();
     check_whole_points();
@@ -207,7 +208,7 @@ class SweepChecker {
     }
   }
 
-  void make_space() {
+  std::vector<Expression> read_constraints() {
     const RunKeys& keys = RunKeys::table();
     std::vector<Expression> constraints;
     for (size_t i = 0; i < config_.where.size(); ++i) {
@@ -220,7 +221,10 @@ class SweepChecker {
         fault(reader_.given(key) != nullptr ? key : "where", found.code, found.what, found.remedy);
       }
     }
-    if (!good()) return;
+    return constraints;
+  }
+
+  void make_space(std::vector<Expression> constraints) {
     try {
       sweep_.space = SearchSpace(config_.parameters, std::move(constraints), sweep_.space.base());
     } catch (const UserError& error) {

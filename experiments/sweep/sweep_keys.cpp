@@ -1,5 +1,7 @@
 #include "experiments/sweep/sweep_keys.h"
 
+#include <algorithm>
+
 #include "core/text.h"
 
 namespace broadsheet {
@@ -97,9 +99,16 @@ ConfigType<nlohmann::json> point() {
 }
 
 void check_sweep_file(const SweepConfig& config, const std::string&, ConfigReader& reader) {
-  if (config.trials == 0 && config.method != "grid" && !reader.at_fault("method")) {
-    reader.fault("trials", "config.required", "missing, wanted how many configurations to try", "add trials: 30");
-  }
+  if (config.trials > 0 || config.method == "grid" || reader.at_fault("method")) return;
+  const std::vector<Fault>& faults = reader.faults().all();
+  const bool named_otherwise = std::any_of(
+      faults.begin(), faults.end(), [](const Fault& fault) { return starts_with(fault.remedy, "write trials: "); });
+  if (named_otherwise) return;
+  const ConfigNode* given = reader.given("trials");
+  const ConfigNode* node = given != nullptr ? given : reader.given("parameters");
+  reader.fault_at(node != nullptr ? node->place : Place{}, "trials", "config.required",
+                  cat(given != nullptr ? "found 0" : "missing", ", wanted how many configurations to try"),
+                  "write trials: 30");
 }
 
 }  // namespace

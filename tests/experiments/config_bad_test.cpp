@@ -80,7 +80,7 @@ INSTANTIATE_TEST_SUITE_P(Files, BadConfig, testing::ValuesIn(bad_files()),
                          [](const testing::TestParamInfo<std::string>& file) { return file.param; });
 
 TEST(BadConfigs, AreManyAndNoneIsMissing) {
-  EXPECT_GE(bad_files().size(), 130U);
+  EXPECT_GE(bad_files().size(), 160U);
 }
 
 }  // namespace

@@ -137,7 +137,12 @@ TEST(ConfigSchema, RefusesWhatASchemaCanSee) {
                            "corpus_bin_of_three",
                            "corpus_no_sources",
                            "corpus_rejected_share",
-                           "corpus_typo"}) {
+                           "corpus_typo",
+                           "sweep_keys_of_the_run",
+                           "sweep_wandb",
+                           "sweep_optuna",
+                           "sweep_early_terminate",
+                           "sweep_no_parameters"}) {
     EXPECT_FALSE(schema_accepts(cat("bad/", name))) << name;
   }
 }
