@@ -13,6 +13,7 @@
 #include "core/rank_status.h"
 #include "core/text.h"
 #include "data/plan.h"
+#include "trainer/best_weights.h"
 #include "trainer/health.h"
 #include "trainer/injection.h"
 #include "trainer/resume.h"
@@ -90,6 +91,8 @@ class Training {
   const std::unique_ptr<Optimizer> optimizer_;
   const nlohmann::json identity_;
   SnapshotWriter snapshots_;
+  BestWeights best_;
+  std::map<int64_t, MetricValues> measured_;  // of the validation split: of the best step, when it was in this attempt
   TrainState state_;
 
   SaveTriggers triggers_;
@@ -120,6 +123,7 @@ Training::Training(Task& task, const ShardSet& corpus, Communicator& ranks, cons
       optimizer_(make_optimizer(gradients_->trained(), options.train)),
       identity_(run_identity(task, plan_, corpus.fingerprint(), options)),
       snapshots_(task, *optimizer_, ranks, options, identity_, observer),
+      best_(options.best_folder, task, ranks, options.tokenizer_files),
       state_(fresh_state()),
       triggers_(options.checkpoints.every_minutes, options.request_file, options.end_time),
       injection_(Injection::from_environment(gradients_->trained(), ranks.rank())),
@@ -166,7 +170,7 @@ void Training::begin_at_zero() {
   state_ = fresh_state();
   if (options_.measure_test) state_.test.before = evaluate_split(task_, corpus_, Split::kTest, ranks_);
   validate();
-  save();
+  if (!best_.kept()) save();
 }
 
 // As long as none was measured: what a slow disk would need.
@@ -266,7 +270,7 @@ void Training::roll_back() {
           state_.rollbacks.empty() ? ""
                                    : cat(", after ", state_.rollbacks.size(), " returns to an earlier checkpoint")),
       "lower train.learning_rate or set train.max_grad_norm");
-  if (state_.rollbacks.size() >= kMaxRollbacks) throw diverged;
+  if (state_.rollbacks.size() >= kMaxRollbacks || best_.kept()) throw diverged;
   const PhaseScope saving(Phase::kSave);
   snapshots_.finish();
   const std::string folder = ranks_.broadcast(ranks_.first() ? last_good_checkpoint(first_skipped) : "", 0);
@@ -286,6 +290,10 @@ bool Training::validate() {
   if (evaluation.metrics.empty()) return false;
   if (state_.step == 0) state_.validation.before = evaluation.metrics;
   const bool is_best = state_.best.add(state_.step, chosen_metric(evaluation.metrics, metric_));
+  if (is_best && state_.best.best().front().step == state_.step) {
+    measured_ = {{state_.step, evaluation.metrics}};
+    best_.take(state_.step);
+  }
   StepRecord record;
   record.kind = "validation";
   record.step = state_.step;
@@ -313,6 +321,7 @@ bool Training::checkpoint_due(bool validated, bool is_best) const {
                         (state_.rollbacks.empty() || state_.rollbacks.back() != state_.step);
   if (skipping && !stop_ && state_.step != counts_.total_steps && !out_of_patience()) return false;
   const int64_t every = options_.checkpoints.every_steps;
+  if (best_.kept()) return (every > 0 && state_.step % every == 0) || stop_ || save_voted_;
   const bool by_steps = every > 0 ? state_.step % every == 0 : validated;
   return by_steps || is_best || stop_ || save_voted_ || state_.step == counts_.total_steps || out_of_patience();
 }
@@ -320,6 +329,8 @@ bool Training::checkpoint_due(bool validated, bool is_best) const {
 void Training::save() {
   const PhaseScope saving(Phase::kSave);
   const Stopwatch watch;
+  if (best_.kept() && ranks_.first() && !state_.best.empty() && state_.best.best().front().step != state_.step)
+    best_.put_away(Fence::join(options_.checkpoint_root, options_.attempt));
   nlohmann::json told = {{"loss", last_loss_ ? number_to_json(*last_loss_) : nlohmann::json()},
                          {"epoch", epochs_after(plan_, state_.step)},
                          {"metric", metric_}};
@@ -378,16 +389,19 @@ TrainOutcome Training::finished() {
   TrainOutcome outcome = outcome_so_far();
   outcome.end = state_.step < counts_.total_steps ? TrainEnd::kEarlyStopped : TrainEnd::kFinished;
   if (state_.best.empty()) outcome.best_step = state_.step;
-  outcome.best_checkpoint = snapshots_.find_whole(outcome.best_step);
+  const bool restored = best_.restore(outcome.best_step);
+  if (!restored) outcome.best_checkpoint = snapshots_.find_whole(outcome.best_step);
   if (!outcome.best_checkpoint.empty()) {
     load_checkpoint_weights(outcome.best_checkpoint, task_.parameters());
-  } else if (outcome.best_step != state_.step) {
+  } else if (!restored && outcome.best_step != state_.step) {
     if (ranks_.first())
       log_warning(cat("the best weights, of step ", outcome.best_step, ", are on disk no more; the last ones, of step ",
                       state_.step, ", are used instead"));
     outcome.best_step = state_.step;
   }
-  outcome.validation.after = evaluate_split(task_, corpus_, Split::kValidation, ranks_);
+  const auto measured = measured_.find(outcome.best_step);
+  outcome.validation.after =
+      measured != measured_.end() ? measured->second : evaluate_split(task_, corpus_, Split::kValidation, ranks_);
   if (options_.measure_test) outcome.test.after = evaluate_split(task_, corpus_, Split::kTest, ranks_);
   return outcome;
 }

@@ -45,6 +45,10 @@ struct TrainerOptions {
   std::vector<std::string> records;  // files that on_record() appends to: on disk before the next checkpoint is
   std::vector<std::string> tokenizer_files;  // paths, copied into checkpoints so that each loads by itself
   Gate gate;
+  // Not empty: few checkpoints. Only checkpoints.every_steps (where given), every_minutes and leaving write one; the
+  // best weights are kept in memory, and here beside a checkpoint that lacks them (trainer/best_weights.h). An update
+  // that is never finite ends the run at once: there is nothing to go back to.
+  std::string best_folder;
   bool measure_test = true;  // false: the test split is not looked at, before or after
 };
 

@@ -93,6 +93,7 @@ RunEnd run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog, Open
   options.tokenizer_files = tokenizer_paths(tokenizer_folder);
   options.gate = hooks.gate;
   options.measure_test = hooks.measure_test;
+  if (hooks.few_checkpoints) options.best_folder = directory.model();
   const TrainOutcome outcome = train(*task, *corpus, ranks, options, reporter);
   if (outcome.end == TrainEnd::kStopped) return {static_cast<int>(ExitCode::kStopped), false, outcome};
 

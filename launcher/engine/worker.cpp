@@ -133,6 +133,7 @@ class Worker {
       hooks.gate.steps = task.at("gate_steps").get<std::vector<int64_t>>();
       hooks.gate.ask = [&](int64_t step, double best) { return ask(step, best, watch.seconds()); };
       hooks.measure_test = false;
+      hooks.few_checkpoints = true;
       hooks.keeps_model = [this](const TrainOutcome& outcome) { return keeps_model(outcome); };
       const RunEnd end = run(request, ranks_, watchdog, parts_, hooks);
       record = record_of(end, folder);
@@ -236,7 +237,8 @@ int serve_trials(const std::string& folder) {
   }
   ranks->barrier();
   // A stop may be passed on now: every rank handles it.
-  if (ranks->first()) write_file_durably(folder + "/ranks.json", nlohmann::json{{"ranks", nlohmann::json::array()}}.dump());
+  if (ranks->first())
+    write_file_durably(folder + "/ranks.json", nlohmann::json{{"ranks", nlohmann::json::array()}}.dump());
   return Worker(folder, *ranks).serve();
 }
 
