@@ -90,6 +90,8 @@ void TpeSampler::observe(size_t index, const Assignment& assignment, const Obser
   if (ranked_.erase({rank_of(known), index}) > 0 && known.state == State::kInfeasible) --infeasible_;
   known = observation;
   if (known.state == State::kPending) return;
+  // A value that has no place in an order would break the order of the others.
+  if (!std::isfinite(known.value)) known = {State::kInfeasible, 0, 0};
   ranked_.insert({rank_of(known), index});
   if (known.state == State::kInfeasible) ++infeasible_;
 }

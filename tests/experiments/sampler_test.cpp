@@ -328,6 +328,11 @@ TEST(TpeSampler, AloneWithFailuresItGoesOnTrying) {
   EXPECT_EQ(different.size(), 40u);
 }
 
+TEST(TpeSampler, AValueThatIsNoNumberIsAFailure) {
+  const double nan = std::nan("");
+  EXPECT_EQ(suggestions_beyond(0.85, {State::kComplete, nan, 1}), suggestions_beyond(0.85, {State::kInfeasible, 0, 0}));
+}
+
 // Points and past sweeps may bring values that the space cannot give, and parameters that it does not have.
 TEST(TpeSampler, TakesStrangersIn) {
   const SearchSpace space = typical();
