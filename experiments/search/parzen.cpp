@@ -145,7 +145,7 @@ void ParzenMixture::fit_axis(size_t axis, KernelWidth width) {
     if (center < 0) continue;
     fitted.centers[i] = center;
     fitted.scales[i] = 1 / sigma;
-    fitted.offsets[i] = table.empty() ? offset(center) : table[static_cast<size_t>(center * kTable + 0.5)];
+    fitted.offsets[i] = table.empty() ? offset(center) : table[static_cast<size_t>(std::lround(center * kTable))];
   }
 }
 
