@@ -22,6 +22,7 @@ for rule in none asha; do "$table" "$out/digits.json" $rule 54 135 270 540 >"$ou
 for trials in 300 1000 10000; do
   "$functions" overhead tpe $trials >"$out/tpe.$trials.overhead.jsonl"
   for storage in memory journal sqlite; do
+    [ $storage$trials != sqlite10000 ] || continue
     "$python" "$here/optuna_overhead.py" $storage $trials >"$out/$storage.$trials.overhead.jsonl"
   done
 done
