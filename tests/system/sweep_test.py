@@ -298,7 +298,7 @@ class Sweeps(SystemTest):
         file.write_text(text[:begin] + "  data.max_length: {values: [100, 48]}\n" + text[end:])
         done = broadsheet("sweep", file)
         self.assertEqual(done.returncode, DONE, done.stderr)
-        states = {t["parameters"]["data.max_length"]: (t["state"], t["why"]) for t in self.table("infeasible")["trials"]}
+        states = {t["parameters"]["data.max_length"]: (t["state"], t.get("why", "")) for t in self.table("infeasible")["trials"]}
         self.assertEqual(states[48][0], "done")
         self.assertEqual(states[100][0], "infeasible")
         self.assertIn("positions", states[100][1])
