@@ -2,12 +2,14 @@
 #include "trainer/features.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <map>
 
+#include "checkpoints/parts.h"
 #include "checkpoints/snapshot.h"
 #include "core/durable.h"
 #include "core/text.h"
@@ -187,6 +189,33 @@ TEST_P(Features, ThatHaveNoPlaceToStayAreDoneWithout) {
   const std::unique_ptr<Task> task = frozen_bert(GetParam());
   EXPECT_EQ(take_features(*task, corpus, folder + "/features", world()).file, "");
   EXPECT_TRUE(task->make_batch(corpus, Split::kTrain, {0, 1}, 0).features.empty());
+}
+
+TEST_P(Features, LeaveAFrozenTrunkThatIsWrittenTwiceHoweverManyCheckpointsThereAre) {
+  TrainerOptions options = options_for(shared_folder("run"), shared_folder("features"));
+  options.checkpoints.every_steps = 1;
+  const Trained straight = train_frozen(GetParam(), world(), options);
+  world().barrier();
+  if (world().first()) {
+    std::map<ino_t, int> files;
+    ino_t before = 0;
+    for (const CheckpointInfo& checkpoint : list_checkpoints(options.checkpoint_root)) {
+      EXPECT_EQ(verify_checkpoint(checkpoint), std::vector<std::string>());
+      struct stat status {};
+      ASSERT_EQ(::stat(cat(checkpoint.folder, "/", kFrozenFile).c_str(), &status), 0);
+      EXPECT_NE(status.st_ino, before) << "what damages one checkpoint must leave its neighbour whole";
+      before = status.st_ino;
+      ++files[status.st_ino];
+    }
+    EXPECT_EQ(files.size(), 2u);
+    EXPECT_EQ(files.begin()->second, 5);
+    const std::string newest = list_checkpoints(options.checkpoint_root).back().folder;
+    std::fstream file(cat(newest, "/", kFrozenFile), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-5, std::ios::end);
+    file.put('x');
+  }
+  world().barrier();
+  expect_same_bits(straight, train_frozen(GetParam(), world(), options));
 }
 
 TEST(ConsistentFeatures, TrainToTheSameBitsOnAnyNumberOfRanks) {
