@@ -14,6 +14,7 @@
 #include "core/text.h"
 #include "data/plan.h"
 #include "trainer/best_weights.h"
+#include "trainer/features.h"
 #include "trainer/health.h"
 #include "trainer/injection.h"
 #include "trainer/resume.h"
@@ -57,6 +58,7 @@ class Training {
  private:
   TrainState fresh_state() const;
   bool start_or_resume();
+  void use_kept_features();
   void begin_at_zero();
   bool step_once();
   double save_seconds_at_most() const;
@@ -132,12 +134,14 @@ Training::Training(Task& task, const ShardSet& corpus, Communicator& ranks, cons
 TrainState Training::fresh_state() const {
   const BestTracker best(Task::higher_is_better(metric_), options_.validation.early_stopping.min_delta,
                          options_.checkpoints.keep_best);
-  return {0, best, {}, {}, -1, {}, {}};
+  return {0, best, {}, {}, -1, {}, {}, {}};
 }
 
 TrainOutcome Training::run() {
-  // 1. Where to begin: at the newest checkpoint, or by scoring the untrained model.
-  if (!start_or_resume()) begin_at_zero();
+  // 1. Where to begin: at the newest checkpoint, or by scoring the untrained model. A frozen trunk has its weights now.
+  const bool resumed = start_or_resume();
+  use_kept_features();
+  if (!resumed) begin_at_zero();
 
   // 2. The steps.
   const PhaseScope steps(Phase::kStep);
@@ -165,9 +169,22 @@ bool Training::start_or_resume() {
   return resumed && state_.step > 0;
 }
 
+void Training::use_kept_features() {
+  const std::string before = state_.features;
+  state_.features = take_features(task_, corpus_, options_.feature_folder, ranks_).checksum;
+  if (state_.step == 0 || state_.features == before) return;
+  if (state_.bits_differ_after < 0) state_.bits_differ_after = state_.step;
+  if (ranks_.first())
+    log_warning(cat("from step ", state_.step,
+                    " on bits may differ from an undisturbed run: the frozen trunk's outputs ",
+                    "are not, bit by bit, those that it went on with to here"));
+}
+
 // Also when the only checkpoint is that of step 0: the observer starts with nothing then, and is told again.
 void Training::begin_at_zero() {
+  const std::string features = state_.features;
   state_ = fresh_state();
+  state_.features = features;
   if (options_.measure_test) state_.test.before = evaluate_split(task_, corpus_, Split::kTest, ranks_);
   validate();
   if (!best_.kept()) save();

@@ -83,6 +83,7 @@ RunEnd run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog, Open
   options.seed = config.seed;
   options.checkpoint_root = directory.checkpoints();
   options.attempt = directory.attempt();
+  options.feature_folder = corpus->folder() + "/features";
   options.weights_follow = weights_follow;
   options.micro_batch_divisor = directory.micro_batch_divisor(ranks);
   options.identity = checkpoint_identity(config, *tokenizer);
