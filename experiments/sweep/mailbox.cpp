@@ -120,6 +120,7 @@ void write_leg(const std::string& trial_folder, int64_t leg, const LegRecord& re
                                       {"seconds", record.seconds},
                                       {"worker", record.worker},
                                       {"cores", record.cores},
+                                      {"worker_leaves", record.worker_leaves},
                                       {"failure", record.failure}});
 }
 
@@ -132,6 +133,7 @@ std::optional<LegRecord> read_leg(const std::string& trial_folder, int64_t leg) 
     record.seconds = json.at("seconds").get<double>();
     record.worker = json.at("worker").get<std::string>();
     record.cores = json.at("cores").get<int64_t>();
+    record.worker_leaves = json.at("worker_leaves").get<bool>();
     record.failure = json.at("failure");
     return record;
   });

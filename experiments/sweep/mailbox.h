@@ -58,7 +58,8 @@ struct LegRecord {
   double seconds = 0;           // of this leg
   std::string worker;
   int64_t cores = 1;
-  nlohmann::json failure;  // of kFailed: {"error": {...}, "exit_code"}
+  bool worker_leaves = false;  // it takes no more tasks: it was told to stop, or cannot go on after this failure
+  nlohmann::json failure;      // of kFailed: {"error": {...}, "exit_code"}
   bool ended() const { return state != State::kAtRung; }
 };
 void write_leg(const std::string& trial_folder, int64_t leg, const LegRecord& record);

@@ -136,7 +136,7 @@ class Worker {
       hooks.few_checkpoints = true;
       hooks.keeps_model = [this](const TrainOutcome& outcome) { return keeps_model(outcome); };
       const RunEnd end = run(request, ranks_, watchdog, parts_, hooks);
-      record = record_of(end, folder);
+      if (ranks_.first()) record = record_of(end, folder);
       go_on = end.exit_code == 0 || end.outcome.at_gate;
     } catch (...) {
       const Failure failure = current_failure();
@@ -146,6 +146,7 @@ class Worker {
       log_error(cat("trial ", task_.trial, ": ", failure.message));
       // With several ranks the others may wait for this one for ever.
       if (ranks_.size() > 1) {
+        record.worker_leaves = true;
         if (ranks_.first() || failure.exit_code != static_cast<int>(ExitCode::kUser))
           note_end(folder, leg, watch, record);
         abort_all_ranks(failure.exit_code);
@@ -157,6 +158,7 @@ class Worker {
       clear_stop_request();
       go_on = true;
     }
+    record.worker_leaves = !go_on;
     if (ranks_.first()) note_end(folder, leg, watch, record);
     idle_ = Stopwatch();
     return go_on;

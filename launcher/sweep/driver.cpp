@@ -285,6 +285,10 @@ void SweepDriver::end_leg(Slot& slot, const LegRecord& leg) {
   slot.trial = -1;
   slot.seen.clear();
   slot.replied = -1;
+  if (!leg.worker_leaves) return;
+  retire(worker_folder(directory_.folder(), slot.worker));
+  watch_.remove(worker_folder(directory_.folder(), slot.worker));
+  slot = {};
 }
 
 void SweepDriver::check_workers() {
@@ -295,11 +299,8 @@ void SweepDriver::check_workers() {
     const WorkerLife life = workers_.look(slot.worker);
     if (life.state == WorkerLife::State::kStarting || life.state == WorkerLife::State::kLives) continue;
     // What it wrote last may have come between the two looks.
-    if (tend(slot) && slot.trial < 0 && life.state == WorkerLife::State::kGone) {
-      slot = {};
-      continue;
-    }
-    lose(slot, life.why);
+    if (tend(slot) && slot.trial < 0 && life.state == WorkerLife::State::kGone) slot = {};
+    if (!slot.worker.empty()) lose(slot, life.why);
   }
 }
 

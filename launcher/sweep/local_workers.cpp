@@ -199,6 +199,7 @@ int supervise_worker(const std::string& folder) {
       if (leg) record.step = leg->step;
       record.worker = folder.substr(folder.rfind('/') + 1);
       record.cores = int64_t{launch.ranks} * launch.threads_per_rank;
+      record.worker_leaves = true;
       record.failure = to_json(end.failure);
       record.failure["exit_code"] = end.exit_code;
       write_leg(task->folder, task->leg, record);

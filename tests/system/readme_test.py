@@ -59,8 +59,10 @@ class Readme(SystemTest):
         for line in block("Your own text", "sh").splitlines()[:2]:
             self.shell(line)
         # Fewer trials, and of the head alone: the test's time is short.
-        with open(self.folder / "run.yaml", "a", encoding="utf-8") as file:
-            file.write("\nfreeze: all_but_head\n")
+        run = self.folder / "run.yaml"
+        text, count = re.subn(r"(?m)^freeze: \w+", "freeze: all_but_head", run.read_text(encoding="utf-8"))
+        self.assertEqual(count, 1)
+        run.write_text(text, encoding="utf-8")
         sweep = block("Searching hyperparameters", "yaml").replace("trials: 12", "trials: 4")
         (self.folder / "sweep.yaml").write_text(sweep, encoding="utf-8")
         lines = [line.split("#")[0] for line in block("Searching hyperparameters", "sh").splitlines()]

@@ -183,6 +183,17 @@ class Sweeps(SystemTest):
             weights = digest(self.folder("bits") / f"trials/{trial['number']:04d}/model/model.safetensors")
             self.assertEqual(weights, self.train_alone(f"alone-{trial['number']}", trial), trial)
 
+    def test_trials_of_two_ranks_are_trained_one_after_the_other(self):
+        run = (self.work.folder / "run.yaml").read_text().replace("launch: {ranks: 1", "launch: {ranks: 2")
+        (self.work.folder / "run_of_two.yaml").write_text(run)
+        file = self.file("ranks", trials=4, more="keep_best: 4")
+        file.write_text(file.read_text().replace("run: run.yaml", "run: run_of_two.yaml"))
+        done = broadsheet("sweep", file)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        self.assertNotIn("warning", done.stderr)
+        self.assertEqual({t["state"] for t in self.table("ranks")["trials"]}, {"done"})
+        self.assertEqual(len([e for e in journal(self.folder("ranks")) if e["event"] == "worker"]), 1)
+
     def test_a_paused_trial_goes_on_to_the_same_bits(self):
         file = self.file("pauses", trials=9, more="keep_best: 9\nearly_terminate: {type: halving, resource: steps, min: 4, reduction_factor: 3}")
         done = broadsheet("sweep", file)
