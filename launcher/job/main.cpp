@@ -17,6 +17,7 @@
 #include "experiments/run_config.h"
 #include "experiments/run_directory.h"
 #include "experiments/run_status.h"
+#include "experiments/sweep/mailbox.h"
 #include "launcher/answer.h"
 #include "launcher/local_ranks.h"
 #include "launcher/program.h"
@@ -52,6 +53,7 @@ class Job {
       const size_t blank = line.find(' ');
       if (blank == std::string::npos) continue;
       const std::string key = line.substr(0, blank), value = line.substr(blank + 1);
+      if (key == "verb") verb_ = value;
       if (key == "token") token_ = value;
       if (key == "run_dir") run_dir_ = value;
       if (key == "config") config_file_ = value;
@@ -65,7 +67,9 @@ class Job {
     if (exists(mark())) return leave("cancelled; `broadsheet submit` starts it again");
     const std::string holder = take_lease(folder_, token_, id_);
     if (holder != id_) return leave(cat("job ", holder, " does this work already; this one is a twin of it"));
-    if (!run_dir_.empty() && exists(run_dir_ + "/results.json")) return leave("the run is finished");
+    // A sweep may be wanted to go on beyond its results; it says itself when it is finished.
+    if (trains() && exists(run_dir_ + "/results.json")) return leave("the run is finished");
+    if (is_worker() && is_retired(place())) return leave("the sweep has given this worker up");
     if (const std::optional<JobEvent> lost = note_lost(); lost && lost->action == "stop") {
       say(lost->detail);
       return 1;
@@ -84,7 +88,8 @@ class Job {
     const JobEnd end = look(code, notice);
     const Cause cause = cause_of(end);
     Decision decision = decide(cause, end, this_submission(), slurm_config());
-    if (decision.halve_micro_batch) halve(end, decision);
+    if (is_worker()) leave_to_the_sweep(cause, end, decision);
+    if (decision.halve_micro_batch && trains()) halve(end, decision);
     JobEvent event = event_now("end");
     event.code = end.code;
     event.cause = cause_name(cause);
@@ -111,7 +116,33 @@ class Job {
     print_text(cat(action, " ", code, "\n"));
     return 0;
   }
-  std::string mark() const { return cancel_mark(parent_folder(folder_)); }
+  std::string place() const { return parent_folder(folder_); }
+  std::string mark() const { return cancel_mark(place()); }
+  bool trains() const { return verb_ == "train"; }
+  bool is_worker() const { return verb_ == kWorkerFlag; }
+
+  // How a trial failed, its sweep judges, and starts another worker. This one comes back only when it was taken away.
+  static void end_leg_of(const std::string& worker, bool failed, int code, const std::string& fault,
+                         const std::string& message) {
+    LegRecord leg;
+    leg.state = failed ? LegRecord::State::kFailed : LegRecord::State::kStopped;
+    if (failed)
+      leg.failure = {{"error", {{"code", fault.empty() ? "sweep.worker_lost" : fault}, {"message", message}}},
+                     {"exit_code", code}};
+    end_open_leg(worker, std::move(leg));
+  }
+  void leave_to_the_sweep(Cause cause, const JobEnd& end, Decision& decision) const {
+    const bool left = cause == Cause::kDone || cause == Cause::kCancelled || cause == Cause::kPreempted ||
+                      cause == Cause::kTimeLimit || cause == Cause::kNodeFailure;
+    const std::string fault = cause == Cause::kOutOfMemory && end.fault.empty() ? "memory.host" : end.fault;
+    end_leg_of(place(), !left, end.code, fault, end.message.empty() ? decision.why : end.message);
+    if (cause == Cause::kCancelled) decision.why = "cancelled; its sweep starts another worker when it needs one";
+    if (left || decision.action == Action::kStop) return;
+    decision.action = Action::kStop;
+    decision.halve_micro_batch = false;
+    decision.exit_code = end.code;
+    decision.why = end.message.empty() ? cat("it ended with code ", end.code) : end.message;
+  }
 
   JobEvent event_now(const std::string& what) const {
     JobEvent event;
@@ -135,7 +166,7 @@ class Job {
     const std::vector<JobEvent> events = this_submission();
     if (events.empty() || events.back().event != "start") return std::nullopt;
     JobEvent lost = event_now("lost");
-    lost.step = run_dir_.empty() ? 0 : last_recorded_step(run_dir_);
+    lost.step = trains() ? last_recorded_step(run_dir_) : 0;
     std::vector<std::string> failed = failed_nodes(events.back().nodes);
     // A node may be back by now: its job's log remembers.
     for (const std::string& node : nodes_said_to_fail(events.back().nodes)) {
@@ -154,6 +185,8 @@ class Job {
                                  : cat("node ", join(failed, ", "), " failed: goes on without it");
     if (lost.action == "stop") lost.detail += cat("; not tried again after ", most, " times");
     append_job_event(folder_, lost);
+    // What it had begun goes on from its checkpoint, as a new leg: should the start before still live, it is fenced.
+    if (is_worker()) end_leg_of(place(), false, 0, "", "");
     if (lost.action != "stop") say(lost.detail);
     return lost;
   }
@@ -226,11 +259,13 @@ class Job {
       end.code = *recorded;
     }
     // srun lets go of its ranks, with 0, when Slurm takes the job away from it.
-    if (end.code == 0 && !run_dir_.empty() && !exists(run_dir_ + "/results.json")) {
+    const bool no_results = trains() && !exists(run_dir_ + "/results.json");
+    const bool no_word = is_worker() && !recorded_job_end(job_start_folder());
+    if (end.code == 0 && (no_results || no_word)) {
       end.code = static_cast<int>(ExitCode::kFailed);
       end.message = "what started the ranks ended before they did";
     }
-    end.step = run_dir_.empty() ? 0 : last_recorded_step(run_dir_);
+    end.step = trains() ? last_recorded_step(run_dir_) : 0;
     end.step_words = last_words();
     if (end.node.empty()) end.node = node_in(end.step_words);
     const std::vector<std::string> failed = nodes_said_to_fail(variable("SLURM_JOB_NODELIST"));
@@ -311,7 +346,7 @@ class Job {
 
   std::string folder_, id_;
   int64_t restart_;
-  std::string token_, run_dir_, config_file_;
+  std::string verb_, token_, run_dir_, config_file_;
 };
 
 int run(const std::vector<std::string>& words) {
