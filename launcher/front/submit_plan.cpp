@@ -136,7 +136,7 @@ PlannedJob SubmitPlanner::plan_sweep_file(const std::string& file) {
   Sweep& sweep = *planned.sweep;
   const bool local = sweep.config.on == "local";
   const SlurmConfig slurm =
-      local ? load_run_config(sweep.config.run, {}, nullptr, site()).slurm : settle_on_slurm(sweep).slurm;
+      local ? load_run_config(sweep.config.run, {}, nullptr, site()).slurm : settle_on_slurm(sweep).job.slurm;
   const auto corpus = check_run_parts(sweep.base, nullptr, !is_prepared_before(sweep.base.data.corpus));
   const RunChoice choice{command_.has("fresh"), command_.has("resume")};
   const std::string folder = SweepDirectory::place_of(sweep, wanted_folder(sweep.config.sweep_dir()), choice);

@@ -64,7 +64,7 @@ std::vector<nlohmann::json> known_from(const Sweep& sweep) {
 std::unique_ptr<WorkerPool> make_pool(const Sweep& sweep, const std::string& folder, std::optional<SlurmLaunch> slurm) {
   // A worker's beat has nothing to do with what it computes: the shortest limit of the watchdog will do.
   if (slurm) {
-    slurm->launcher = settled_launcher(slurm->slurm);
+    slurm->job.launcher = settled_launcher(slurm->job.slurm);
     return make_slurm_workers(folder, *slurm, sweep.base.watchdog.min_seconds);
   }
   return make_local_workers(folder, sweep.base.launch, sweep.config.concurrency, sweep.base.watchdog.min_seconds);

@@ -19,6 +19,7 @@
 #include "experiments/run_status.h"
 #include "experiments/sweep/mailbox.h"
 #include "launcher/answer.h"
+#include "launcher/job/evidence.h"
 #include "launcher/local_ranks.h"
 #include "launcher/program.h"
 #include "slurm/client.h"
@@ -31,8 +32,6 @@ namespace {
 
 constexpr int kLeave = 3;
 constexpr int64_t kMostLost = 10;       // starts in a row that ended without a word and without a step
-constexpr double kSlurmPatience = 15;   // seconds: the job's own time is running out
-constexpr size_t kLogTail = 1 << 16;    // bytes of the job's log: the last start's words are in there
 constexpr double kSlackBeforeEnd = 60;  // seconds
 
 std::string variable(const char* name) {
@@ -169,7 +168,7 @@ class Job {
     lost.step = trains() ? last_recorded_step(run_dir_) : 0;
     std::vector<std::string> failed = failed_nodes(events.back().nodes);
     // A node may be back by now: its job's log remembers.
-    for (const std::string& node : nodes_said_to_fail(events.back().nodes)) {
+    for (const std::string& node : nodes_said_to_fail(last_words(place(), id_), events.back().nodes)) {
       if (std::find(failed.begin(), failed.end(), node) == failed.end()) failed.push_back(node);
     }
     for (const std::string& node : failed) exclude_node(folder_, node);
@@ -189,44 +188,6 @@ class Job {
     if (is_worker()) end_leg_of(place(), false, 0, "", "");
     if (lost.action != "stop") say(lost.detail);
     return lost;
-  }
-
-  // Of a node list, those that Slurm has given up or hears nothing from.
-  static std::vector<std::string> failed_nodes(const std::string& nodes) {
-    std::vector<std::string> failed;
-    if (nodes.empty()) return failed;
-    try {
-      for (const auto& [node, state] : SlurmClient(kSlurmPatience).node_states(nodes)) {
-        const bool gone = starts_with(state, "down") || starts_with(state, "fail") || ends_with(state, "*");
-        if (gone && std::find(failed.begin(), failed.end(), node) == failed.end()) failed.push_back(node);
-      }
-    } catch (const Error& error) {
-      std::fprintf(stderr, "%s\n", error.what());
-    }
-    return failed;
-  }
-
-  // "srun: error: Node failure on n1"; or "*** JOB 1 ON n1 CANCELLED AT ... DUE TO NODE FAILURE" of a job of one node.
-  std::vector<std::string> nodes_said_to_fail(const std::string& nodes) const {
-    std::vector<std::string> failed;
-    const std::string words = last_words();
-    constexpr std::string_view kNamed = "Node failure on ";
-    for (size_t at = words.find(kNamed); at != std::string::npos; at = words.find(kNamed, at + 1)) {
-      const size_t name = at + kNamed.size();
-      for (const std::string& node : names_of(words.substr(name, words.find_first_of(" \n", name) - name)))
-        failed.push_back(node);
-    }
-    const bool one_node = nodes.find_first_of("[,") == std::string::npos;
-    if (failed.empty() && one_node && words.find("DUE TO NODE FAILURE") != std::string::npos) failed.push_back(nodes);
-    return failed;
-  }
-
-  static std::vector<std::string> names_of(const std::string& nodes) {
-    try {
-      return SlurmClient(kSlurmPatience).node_names(nodes);
-    } catch (const Error&) {
-      return {nodes};
-    }
   }
 
   bool is_on_excluded_node() const {
@@ -266,67 +227,21 @@ class Job {
       end.message = "what started the ranks ended before they did";
     }
     end.step = trains() ? last_recorded_step(run_dir_) : 0;
-    end.step_words = last_words();
+    end.step_words = last_words(place(), id_);
     if (end.node.empty()) end.node = node_in(end.step_words);
-    const std::vector<std::string> failed = nodes_said_to_fail(variable("SLURM_JOB_NODELIST"));
+    const std::vector<std::string> failed = nodes_said_to_fail(end.step_words, variable("SLURM_JOB_NODELIST"));
     if (!failed.empty()) end.node = failed.front();
     const double ends_at = job_end_time();
     end.time_is_up = ends_at > 0 && static_cast<double>(std::time(nullptr)) >
                                         ends_at - static_cast<double>(slurm_config().signal_before) - kSlackBeforeEnd;
     try {
       const auto job = SlurmClient(kSlurmPatience).job(id_);
-      end.preempted = is_taken_by_slurm(job);
+      end.preempted = is_taken_by_slurm(job, restart_);
       end.cancelled = end.cancelled || is_cancelled_by_slurm(job, end.step_words);
     } catch (const Error& error) {
       say(error.what());
     }
     return end;
-  }
-
-  // scancel is the user's word too. Slurm says COMPLETING of a job that it ends for whatever reason, and only its
-  // message in the log names the reason; for scancel it names none.
-  static bool is_cancelled_by_slurm(const std::optional<std::map<std::string, std::string>>& job,
-                                    const std::string& words) {
-    if (!job || job->count("JobState") == 0) return false;
-    const std::string& state = job->at("JobState");
-    if (starts_with(state, "CANCELLED")) return true;
-    const size_t said = words.rfind(" CANCELLED AT ");
-    if (state != "COMPLETING" || said == std::string::npos) return false;
-    return words.substr(said, words.find('\n', said) - said).find("DUE TO") == std::string::npos;
-  }
-
-  // Preempted, or put back into the queue by somebody: not the run's own doing.
-  bool is_taken_by_slurm(const std::optional<std::map<std::string, std::string>>& job) const {
-    if (!job) return false;
-    const auto value = [&](const char* key) {
-      const auto found = job->find(key);
-      return found == job->end() ? std::string() : found->second;
-    };
-    const std::string preempted = value("PreemptTime");
-    return (!preempted.empty() && preempted != "None") || value("JobState") == "PENDING" ||
-           std::atoll(value("Restarts").c_str()) > restart_;
-  }
-
-  // What the job's log says of this start.
-  std::string last_words() const {
-    std::ifstream file(log_file(parent_folder(folder_), id_), std::ios::binary | std::ios::ate);
-    const auto size = static_cast<int64_t>(file.tellg());
-    if (size <= 0) return "";
-    file.seekg(std::max<int64_t>(0, size - static_cast<int64_t>(kLogTail)));
-    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    const size_t start = text.rfind(": starts on ");
-    return start == std::string::npos ? text : text.substr(start);
-  }
-
-  // "srun: error: n2: task 1: Bus error"
-  static std::string node_in(const std::string& words) {
-    constexpr std::string_view kBegin = "srun: error: ";
-    for (size_t at = words.find(kBegin); at != std::string::npos; at = words.find(kBegin, at + 1)) {
-      const size_t name = at + kBegin.size(), colon = words.find(": task", name);
-      const size_t line_end = words.find('\n', name);
-      if (colon != std::string::npos && colon < line_end) return words.substr(name, colon - name);
-    }
-    return "";
   }
 
   void halve(const JobEnd& end, Decision& decision) const {

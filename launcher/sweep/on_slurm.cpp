@@ -4,6 +4,7 @@
 
 #include "core/text.h"
 #include "launcher/job_spec.h"
+#include "launcher/local_ranks.h"
 #include "launcher/program.h"
 #include "slurm/client.h"
 
@@ -25,7 +26,10 @@ SlurmLaunch settle_on_slurm(Sweep& sweep) {
   sweep.base.launch = asked.launch;
   sweep.base.slurm.ntasks_per_node = asked.slurm.ntasks_per_node;
   sweep.base.slurm.cpus_per_task = asked.slurm.cpus_per_task;
-  return {sweep.config.name, asked.slurm, asked.launch, ""};
+  SlurmLaunch launch{sweep.config.name, job_in("", asked.slurm), asked.launch};
+  launch.job.kind = kWorkerFlag;
+  launch.job.threads = asked.slurm.cpus_per_task;
+  return launch;
 }
 
 std::string advice_for_login_node(const Sweep& sweep, const SweepPlan& plan, const std::string& file) {

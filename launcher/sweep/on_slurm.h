@@ -7,18 +7,18 @@
 #include "experiments/sweep/sweep_config.h"
 #include "launcher/sweep/plan.h"
 #include "launcher/sweep/workers.h"
+#include "slurm/job_script.h"
 
 namespace broadsheet {
 
-// What the job of a worker is asked for with.
 struct SlurmLaunch {
   std::string sweep;  // its name, for the jobs'
-  SlurmConfig slurm;  // of the run file, with the site's beneath and the ranks settled
+  JobSpec job;        // of a worker, but for what differs: name, folder, place, config, token
   LaunchConfig ranks;
-  std::string launcher;  // srun | mpirun; empty: not asked for yet
 };
 
-// Settles the ranks of the sweep's trials as `submit` does for a run (launcher/job_spec.h), in `sweep.base` too.
+// From the run file with the site's own beneath. Settles the ranks of the sweep's trials as `submit` does for a run
+// (launcher/job_spec.h), in `sweep.base` too. What starts the ranks is still to be asked for (settled_launcher).
 SlurmLaunch settle_on_slurm(Sweep& sweep);
 
 // One job for each worker. What cannot be reached is not taken for gone. In a job itself (that `submit` made), its

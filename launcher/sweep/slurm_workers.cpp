@@ -19,8 +19,6 @@
 #include "experiments/own_folder.h"
 #include "experiments/site.h"
 #include "experiments/sweep/mailbox.h"
-#include "launcher/job_spec.h"
-#include "launcher/local_ranks.h"
 #include "launcher/program.h"
 #include "launcher/run_state.h"
 #include "launcher/sweep/on_slurm.h"
@@ -33,7 +31,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr double kFresh = 10;  // seconds after a beat in which nobody else is asked
 constexpr double kAskAboutSilent = 5, kAskAboutWaiting = 30, kAskAgain = 10;  // seconds between two squeues
-constexpr double kAppears = 5;       // seconds after which sbatch's job must be in the queue
 constexpr double kStartLimit = 600;  // seconds that a job may run before its worker is heard of
 constexpr double kStopAgain = 10;    // seconds
 constexpr double kSlurmPatience = 20;
@@ -133,12 +130,12 @@ class SlurmWorkers : public WorkerPool {
   };
 
   JobSpec spec_of(const std::string& name, const std::string& folder) const {
-    JobSpec spec = job_in(folder, launch_.slurm);
-    spec.kind = kWorkerFlag;
-    spec.name = cat(launch_.sweep, "-", name);
+    JobSpec spec = launch_.job;
+    spec.place = folder;
+    spec.folder = job_folder(folder);
     spec.config = folder;
-    spec.threads = launch_.slurm.cpus_per_task;
-    spec.launcher = launch_.launcher;
+    spec.name = cat(launch_.sweep, "-", name);
+    spec.token = new_token();
     // A node that failed under one of them would fail under the next.
     std::set<std::string> failed;
     for (const auto& [other, known] : known_)
@@ -185,14 +182,21 @@ class SlurmWorkers : public WorkerPool {
 
   WorkerLife look_at_queue(Known& known, const std::string& folder) {
     const double silent = seconds_since(known.heard);
-    const double asked_at_most = !queue_.known() ? kAskAgain : known.heard_ever ? kAskAboutSilent : kAskAboutWaiting;
-    if (queue_.age() > asked_at_most) queue_.ask();
+    // Of a job that was submitted since, the last answer says nothing.
+    bool older = queue_.age() > seconds_since(known.since);
+    const double asked_at_most = !queue_.known()             ? kAskAgain
+                                 : known.heard_ever || older ? kAskAboutSilent
+                                                             : kAskAboutWaiting;
+    if (queue_.age() > asked_at_most) {
+      queue_.ask();
+      older = false;
+    }
     if (!queue_.known())
       return {known.heard_ever ? WorkerLife::State::kLives : WorkerLife::State::kStarting, queue_.trouble()};
     const QueuedJob* job = queue_.find(*known.record);
     const std::string id = known.record->id;
     if (job == nullptr) {
-      if (queue_.age() > seconds_since(known.since) - kAppears) return {WorkerLife::State::kStarting, ""};
+      if (older) return {WorkerLife::State::kStarting, ""};
       // It may have said how it ended while Slurm was asked.
       if (const auto ended = end_of(known, folder)) return *ended;
       return {WorkerLife::State::kGone, cat("Slurm does not know job ", id, " any more, and it left no end")};
