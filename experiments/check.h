@@ -16,8 +16,8 @@ struct CheckReport {
   std::string text;  // the same for people
 };
 
-// For run.yaml and corpus.yaml, by the file's own `kind`. UserError with every fault. A corpus that is not prepared yet
-// is no fault: the plan says so and leaves out what depends on it. See docs/configuration.md.
+// For run.yaml, corpus.yaml and sweep.yaml, by the file's own `kind`. UserError with every fault. A corpus that is not
+// prepared yet is no fault: the plan says so and leaves out what depends on it. See docs/configuration.md.
 CheckReport check_file(const std::string& path, const std::vector<Override>& sets);
 
 // The plan of a run: ranks, batches, steps (when there is a corpus), bytes per checkpoint.

@@ -12,7 +12,7 @@
 namespace broadsheet {
 
 const Section<RunConfig>& run_section();
-// Every key of "run" or "corpus", sections before their keys.
+// Every key of "run", "corpus" or "sweep", sections before their keys.
 std::vector<KeyDoc> key_docs(const std::string& kind);
 // "a.b.c" -> value as text, lists of scalars and raw JSON as one value; in the table's order.
 std::vector<std::pair<std::string, std::string>> flatten(const OrderedJson& json);

@@ -2,33 +2,16 @@
 
 #include <algorithm>
 #include <charconv>
-#include <functional>
-#include <map>
 
 #include "core/text.h"
+#include "experiments/foreign_table.h"
 
 namespace broadsheet {
 namespace {
 
-struct Context {
-  const ConfigNode& value;
-  const ConfigNode& root;
-};
-using Remedy = std::function<std::string(const Context&)>;
-using Table = std::map<std::string, Remedy>;
-
-std::string value_text(const ConfigNode& value) {
-  if (value.is_scalar() && value.text.size() <= 200) return value.text;
-  if (value.is_list() && value.items.size() <= 8) {
-    std::vector<std::string> parts;
-    for (const ConfigNode& item : value.items) {
-      if (!item.is_scalar()) return "...";
-      parts.push_back(item.text);
-    }
-    return "[" + join(parts, ", ") + "]";
-  }
-  return "...";
-}
+using Context = ForeignContext;
+using Remedy = ForeignRemedy;
+using Table = ForeignTable;
 
 std::optional<int64_t> whole_number(const ConfigNode* value) {
   if (value == nullptr || !value->is_scalar()) return std::nullopt;
@@ -67,22 +50,6 @@ const std::vector<std::string>& rank_names() {
   return names;
 }
 
-Remedy same(const std::string& ours) {
-  return [ours](const Context& context) { return cat("write ", ours, ": ", value_text(context.value)); };
-}
-// A value that other tools spell otherwise too.
-Remedy translated(const std::string& ours, const std::map<std::string, std::string>& words) {
-  return [ours, words](const Context& context) {
-    std::string text = value_text(context.value);
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-    const auto found = words.find(text);
-    return cat("write ", ours, ": ", found != words.end() ? found->second : text);
-  };
-}
-Remedy advice(const std::string& text) {
-  return [text](const Context&) { return text; };
-}
-
 std::string global_batch_size(const Context& context) {
   const ConfigNode* batch = find_anywhere(context.root, batch_names());
   const auto per_device = whole_number(batch);
@@ -104,7 +71,7 @@ std::string accumulation(const Context& context) {
 }
 
 std::string mixed_precision(const std::string& name, const Context& context) {
-  const std::string text = value_text(context.value);
+  const std::string text = foreign_value(context.value);
   if (text == "false" || text == "no" || text == "none") return "write train.precision: float32";
   const bool half = name == "fp16" || text == "fp16" || text == "float16" || text == "16" || text == "16-mixed";
   if (half) return "fp16 is not in this version; write train.precision: bf16";
@@ -113,7 +80,7 @@ std::string mixed_precision(const std::string& name, const Context& context) {
 }
 
 std::string metric(const Context& context) {
-  std::string text = value_text(context.value);
+  std::string text = foreign_value(context.value);
   for (const char* prefix : {"eval_", "val_", "valid_", "eval/", "val/"}) {
     if (starts_with(text, prefix)) text = text.substr(std::string_view(prefix).size());
   }
@@ -122,16 +89,12 @@ std::string metric(const Context& context) {
 }
 
 std::string strategy(const std::string& section, const Context& context) {
-  const std::string text = value_text(context.value);
+  const std::string text = foreign_value(context.value);
   if (text == "steps") return cat("write ", section, ".every_steps: N");
   if (text == "epoch")
     return section == "validation" ? "remove it, it is so: validation runs after each epoch unless every_steps is given"
                                    : "remove it: a checkpoint is saved whenever the weights are the best so far";
   return cat("remove it; how often is set by ", section, ".every_steps");
-}
-
-void add(Table& table, const std::vector<std::string>& names, const Remedy& remedy) {
-  for (const std::string& name : names) table[name] = remedy;
 }
 
 void add_training(Table& t) {
@@ -198,7 +161,7 @@ void add_evaluation(Table& t) {
   add(t, {"greater_is_better", "maximize_best_checkpoint_metric"},
       advice("remove it: it follows from validation.metric"));
   add(t, {"early_stopping_patience"}, [](const Context& context) {
-    return cat("write validation.early_stopping: {patience: ", value_text(context.value), "}");
+    return cat("write validation.early_stopping: {patience: ", foreign_value(context.value), "}");
   });
   add(t, {"early_stopping_threshold", "early_stopping_min_delta"}, same("validation.early_stopping.min_delta"));
   add(t, {"resume_from_checkpoint", "ckpt_path", "restore_file"},
@@ -234,11 +197,12 @@ void add_models_and_data(Table& t) {
   add(t, {"mlm_prob", "mask_prob", "masking_ratio"}, same("task.mlm_probability"));
   add(t, {"freeze_embeddings"}, advice("write freeze: {embeddings: true}"));
   add(t, {"freeze_layers", "num_frozen_layers", "freeze_trainable_layers"},
-      [](const Context& context) { return cat("write freeze: {layers: ", value_text(context.value), "}"); });
+      [](const Context& context) { return cat("write freeze: {layers: ", foreign_value(context.value), "}"); });
   add(t, {"freeze_base_model", "freeze_encoder"}, advice("write freeze: all_but_head"));
   const std::string soon = " (adapters are not in this version)";
   const auto adapter = [&](const std::string& ours) -> Remedy {
-    return [ours, soon](const Context& context) { return cat("write ", ours, ": ", value_text(context.value), soon); };
+    return
+        [ours, soon](const Context& context) { return cat("write ", ours, ": ", foreign_value(context.value), soon); };
   };
   add(t, {"rank", "lora_rank", "lora_r"}, adapter("adapter.r"));
   add(t, {"alpha", "scaling_alpha"}, adapter("adapter.lora_alpha"));
@@ -261,7 +225,7 @@ void add_running(Table& t) {
   add(t, {"logging_steps", "logging_strategy", "log_every_n_steps", "log_interval", "logging_dir", "disable_tqdm"},
       advice("remove it: every step is recorded in metrics.jsonl"));
   add(t, {"report_to", "loggers", "logger"}, [](const Context& context) {
-    const std::string text = value_text(context.value);
+    const std::string text = foreign_value(context.value);
     return cat("write tracking.tensorboard: ",
                text.find("tensorboard") != std::string::npos || text == "all" ? "true" : "false");
   });
@@ -307,7 +271,8 @@ const Table& table_of(const std::string& file_kind) {
     add_corpus(table);
     return table;
   }();
-  return file_kind == "corpus" ? corpus : run;
+  static const Table sweep = foreign_sweep_keys();
+  return file_kind == "corpus" ? corpus : file_kind == "sweep" ? sweep : run;
 }
 
 }  // namespace

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 
-#include "core/path.h"
 #include "core/text.h"
 #include "experiments/config_tables.h"
-#include "experiments/foreign_keys.h"
+#include "experiments/sweep/sweep_keys.h"
 #include "experiments/yaml.h"
 
 namespace broadsheet {
@@ -39,48 +38,6 @@ const Section<TrackingConfig>& tracking_section() {
   return section;
 }
 
-// A key of ours that stands in the wrong section: the places where it would be right.
-std::optional<Fault> misplaced(const std::string& key, const std::string& kind) {
-  const std::string leaf = key.substr(key.rfind('.') + 1);
-  if (leaf == "kind" || leaf == "name" || leaf == "schema" || leaf == "field" || leaf == "config") return std::nullopt;
-  std::vector<std::string> places;
-  for (const KeyDoc& doc : key_docs(kind)) {
-    const bool fixed = doc.key.find('*') == std::string::npos && doc.key.find("[]") == std::string::npos;
-    const size_t dot = doc.key.rfind('.');
-    if (fixed && !doc.later && doc.key != key && doc.key.substr(dot + 1) == leaf) places.push_back(doc.key);
-  }
-  if (places.empty() || places.size() > 2) return std::nullopt;
-  const bool top = places[0] == leaf;
-  return Fault{"config.misplaced_key",
-               {},
-               "",
-               "does not belong here",
-               top ? cat("write ", leaf, " at the top level of the file") : cat("write it as ", join(places, " or "))};
-}
-
-std::string origin_of(const ConfigNode& node) {
-  return node.from_command_line ? "--set" : to_string(node.place);
-}
-
-// The nearest given node at or above `key`.
-const ConfigNode* giver(const ConfigReader& reader, std::string key) {
-  while (true) {
-    if (const ConfigNode* node = reader.given(key)) return node;
-    const size_t end = key.find_last_of(".[");
-    if (end == std::string::npos) return nullptr;
-    key.resize(end);
-  }
-}
-
-void fill_origins(const ConfigReader& reader, const OrderedJson& json, Origins& origins) {
-  for (const auto& [key, value] : flatten(json)) {
-    const ConfigNode* node = giver(reader, key);
-    // A section that was given says nothing about a key in it that was not.
-    const bool from_file = node != nullptr && (reader.given(key) != nullptr || !node->is_map());
-    origins[key] = from_file ? origin_of(*node) : "default";
-  }
-}
-
 void flatten_into(const OrderedJson& json, const std::string& key,
                   std::vector<std::pair<std::string, std::string>>& leaves) {
   const bool maps = json.is_array() && !json.empty() && json[0].is_object();
@@ -91,73 +48,6 @@ void flatten_into(const OrderedJson& json, const std::string& key,
   } else {
     leaves.emplace_back(key, json.is_string() ? json.get<std::string>() : json.dump());
   }
-}
-
-// The keys of `above` stay; maps are laid over each other.
-void lay_beneath(ConfigNode& above, const ConfigNode& beneath) {
-  for (const ConfigNode::Entry& entry : beneath.entries) {
-    const auto found = std::find_if(above.entries.begin(), above.entries.end(),
-                                    [&](const ConfigNode::Entry& one) { return one.key == entry.key; });
-    if (found == above.entries.end()) {
-      above.entries.push_back(entry);
-    } else if (found->value.is_map() && entry.value.is_map()) {
-      lay_beneath(found->value, entry.value);
-    }
-  }
-}
-
-void lay_site_beneath(ConfigNode& root, const Site& site) {
-  ConfigNode beneath;
-  if (!site.slurm.entries.empty()) beneath.entries.push_back({"slurm", site.slurm.place, site.slurm});
-  lay_beneath(root, beneath);
-}
-
-// Reads, applies `sets`, checks against `section`; every fault at once.
-template <class T>
-T load_config(const Section<T>& section, const std::string& path, const std::string& kind,
-              const std::vector<Override>& sets, Origins* origins, const Site* site = nullptr) {
-  Faults faults;
-  ConfigNode root = read_yaml(path, faults);
-  if (!root.is_map()) {
-    throw UserError(Fault{"config.type",
-                          {path, 1, 1},
-                          "",
-                          cat("found ", describe(root), ", wanted a map of keys"),
-                          cat("begin with schema: 1, kind: ", kind)});
-  }
-  const ConfigNode* found = root.find("kind");
-  if (found != nullptr && found->is_scalar() && found->text != kind &&
-      (found->text == "run" || found->text == "corpus")) {
-    const char* verb = found->text == "run" ? "train" : "prepare";
-    throw UserError(Fault{"config.kind", found->place, "kind", cat("found ", found->text, ", wanted ", kind),
-                          cat("this file is for `broadsheet ", verb, " ", path, "`")});
-  }
-  for (const Override& set : sets) set_value(root, set.key, set.value);
-  if (site != nullptr) lay_site_beneath(root, *site);
-  ConfigReader reader(parent_folder(absolute_path(path)), [&](const std::string& key, const ConfigNode& value) {
-    std::optional<Fault> fault = misplaced(key, kind);
-    if (fault) return fault;
-    const auto remedy = foreign_key_remedy(key, value, root, kind);
-    if (remedy) fault = Fault{"config.foreign_key", {}, "", "this is another tool's key", *remedy};
-    return fault;
-  });
-  T config;
-  section.read(root, "", reader, config);
-  if constexpr (std::is_same_v<T, RunConfig>) {
-    if (site != nullptr) check_limits(config.slurm, site->limits, site->file, reader);
-  }
-  for (const Fault& fault : reader.faults().all()) faults.add(fault);
-  std::vector<Fault> all = faults.all();
-  for (Fault& fault : all) {
-    if (fault.place.file.empty()) fault.place.file = path;
-  }
-  // In the order of the file: a person works from top to bottom.
-  std::stable_sort(all.begin(), all.end(), [](const Fault& a, const Fault& b) {
-    return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
-  });
-  if (!all.empty()) throw UserError(all);
-  if (origins != nullptr) fill_origins(reader, section.write(config), *origins);
-  return config;
 }
 
 }  // namespace
@@ -192,6 +82,8 @@ std::vector<KeyDoc> key_docs(const std::string& kind) {
   std::vector<KeyDoc> docs;
   if (kind == "corpus") {
     corpus_section().describe("", docs);
+  } else if (kind == "sweep") {
+    sweep_section().describe("", docs);
   } else {
     run_section().describe("", docs);
   }
@@ -204,21 +96,6 @@ std::vector<std::pair<std::string, std::string>> flatten(const OrderedJson& json
   return leaves;
 }
 
-RunConfig load_run_config(const std::string& path, const std::vector<Override>& sets, Origins* origins,
-                          const Site* site) {
-  RunConfig config = load_config(run_section(), path, "run", sets, origins, site);
-  if (config.runs_dir == RunConfig{}.runs_dir) config.runs_dir = absolute_path(config.runs_dir, parent_folder(path));
-  if (config.validation.metric.empty()) {
-    config.validation.metric = metrics_of(config.task.kind).at(0);
-    if (origins != nullptr) (*origins)["validation.metric"] = "default";
-  }
-  return config;
-}
-
-CorpusConfig load_corpus_config(const std::string& path, const std::vector<Override>& sets, Origins* origins) {
-  return load_config(corpus_section(), path, "corpus", sets, origins);
-}
-
 std::string file_kind(const std::string& path) {
   Faults faults;
   const ConfigNode root = read_yaml(path, faults);
@@ -229,7 +106,7 @@ std::string file_kind(const std::string& path) {
     throw UserError(Fault{"config.kind", kind != nullptr ? kind->place : Place{path, 1, 1}, "kind",
                           kind != nullptr ? cat("found ", describe(*kind), ", wanted run, corpus or sweep")
                                           : "missing, wanted run, corpus or sweep",
-                          "add kind: run (for train) or kind: corpus (for prepare)"});
+                          "add kind: run (for train), kind: corpus (for prepare) or kind: sweep (for sweep)"});
   }
   return kind->text;
 }

@@ -69,11 +69,11 @@ std::vector<Difference> differences(const RunConfig& before, const RunConfig& af
 // slurm, tracking.
 bool may_change_on_resume(const std::string& key);
 
-// JSON schema (draft-07) for editors; kind: run | corpus.
+// JSON schema (draft-07) for editors; kind: run | corpus | sweep.
 nlohmann::json json_schema(const std::string& kind);
 // The generated reference page (Markdown) docs/configuration.md.
 std::string configuration_reference();
-// The same for a terminal: every key with its default and what it is for. kind: run | corpus.
+// The same for a terminal: every key with its default and what it is for. kind: run | corpus | sweep.
 std::string configuration_help(const std::string& kind);
 
 }  // namespace broadsheet

@@ -314,8 +314,12 @@ void set_value(ConfigNode& root, const std::string& key, const std::string& valu
   ConfigNode node = parse_yaml(value, place.file, faults);
   faults.throw_if_any();
   mark_from_command_line(node, place);
+  set_node(root, key, std::move(node));
+}
+
+void set_node(ConfigNode& root, const std::string& key, ConfigNode value) {
   ConfigNode* target = &root;
-  for (const std::string& name : names) {
+  for (const std::string& name : split(key, '.')) {
     if (target->is_list()) {
       throw UserError(Fault{"usage.set",
                             {"--set", 0, 0},
@@ -326,18 +330,18 @@ void set_value(ConfigNode& root, const std::string& key, const std::string& valu
     if (!target->is_map()) {
       *target = ConfigNode{};
       target->kind = ConfigNode::Kind::kMap;
-      target->place = place;
-      target->from_command_line = true;
+      target->place = value.place;
+      target->from_command_line = value.from_command_line;
     }
     ConfigNode* child = target->find(name);
     if (child == nullptr) {
-      target->entries.push_back({name, place, {}});
+      target->entries.push_back({name, value.place, {}});
       child = &target->entries.back().value;
-      child->place = place;
+      child->place = value.place;
     }
     target = child;
   }
-  *target = std::move(node);
+  *target = std::move(value);
 }
 
 }  // namespace broadsheet

@@ -25,6 +25,8 @@ ConfigNode read_yaml(const std::string& path, Faults& faults);
 // Edits the tree as "--set key=value" says: `value` is YAML (a scalar or a flow list or map), missing maps are made,
 // and what stood there is replaced. The new nodes say from_command_line. UserError when key or value cannot be read.
 void set_value(ConfigNode& root, const std::string& key, const std::string& value);
+// The same with a value that exists; the maps that are made say that they stand where it does.
+void set_node(ConfigNode& root, const std::string& key, ConfigNode value);
 
 // A JSON value as block YAML that parse_yaml reads back to equal texts; maps keep their order.
 std::string emit_yaml(const nlohmann::ordered_json& value);

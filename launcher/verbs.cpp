@@ -252,8 +252,8 @@ std::vector<VerbSpec> make_verbs() {
        "every fault of a file at once, the resolved configuration, the plan",
        {"FILE.yaml", 1, 1},
        {},
-       "Reads a run.yaml or corpus.yaml, prints every fault with file, line and column, or else the resolved\n"
-       "configuration with the origin of each value and the derived numbers. Starts nothing, writes nothing.",
+       "Reads a run.yaml, corpus.yaml or sweep.yaml, prints every fault with file, line and column, or else the\n"
+       "resolved configuration with the origin of each value and the derived numbers. Starts nothing, writes nothing.",
        {"broadsheet check run.yaml", "broadsheet check run.yaml --set train.global_batch_size=64"},
        true},
       train_verb(),
@@ -319,7 +319,7 @@ std::vector<VerbSpec> make_verbs() {
        "the JSON schema of a file, for editors",
        {"KIND", 1, 1},
        {},
-       "KIND is run or corpus. Prints a JSON schema (draft 7).",
+       "KIND is run, corpus or sweep. Prints a JSON schema (draft 7).",
        {"broadsheet schema run > run.schema.json"}},
   };
 }

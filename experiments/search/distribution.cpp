@@ -61,7 +61,7 @@ double continuous_share(const Distribution& d, double x) {
   if (x <= low || low == high) return 0;
   if (x >= high) return 1;
   if (d.kind == Kind::kUniform) return (x - low) / (high - low);
-  return std::log(x / low) / std::log(high / low);
+  return (std::log(x) - std::log(low)) / (std::log(high) - std::log(low));
 }
 
 double continuous_value(const Distribution& d, double unit) {
@@ -72,7 +72,7 @@ double continuous_value(const Distribution& d, double unit) {
   }
   const auto [low, high] = bounds_of(d);
   if (d.kind == Kind::kUniform) return std::clamp(low + unit * (high - low), low, high);
-  return std::clamp(low * std::exp(unit * std::log(high / low)), low, high);
+  return std::clamp(std::exp(std::log(low) + unit * (std::log(high) - std::log(low))), low, high);
 }
 
 // Of the nearest multiple of the step, between the bounds.
@@ -100,6 +100,26 @@ size_t nearest_value(const std::vector<json>& values, const json& value) {
 }
 
 }  // namespace
+
+std::string distribution_name(const Distribution& d) {
+  switch (d.kind) {
+    case Kind::kValues:
+      return "values";
+    case Kind::kFixed:
+      return "value";
+    case Kind::kTied:
+      return "tied_to";
+    case Kind::kUniform:
+      return d.q > 0 ? "q_uniform" : d.integer ? "int_uniform" : "uniform";
+    case Kind::kLogUniform:
+      return d.q > 0 ? "q_log_uniform_values" : "log_uniform_values";
+    case Kind::kNormal:
+      return d.q > 0 ? "q_normal" : "normal";
+    case Kind::kLogNormal:
+      return d.q > 0 ? "q_log_normal" : "log_normal";
+  }
+  return "";
+}
 
 double step_of(const Distribution& d) {
   return d.q == 0 && d.integer ? 1 : d.q;

@@ -27,6 +27,9 @@ struct Distribution {
   std::optional<Expression> tied;  // kTied: its value, from the other parameters
 };
 
+// As sweep files have it: "log_uniform_values", "values", "value", "tied_to".
+std::string distribution_name(const Distribution& distribution);
+
 struct SearchParameter {
   std::string name;  // a key of the run file: "train.learning_rate"
   Distribution distribution;
@@ -74,6 +77,7 @@ class SearchSpace {
   Assignment complete(const Assignment& given) const;
   // Whether all constraints (`where:`) hold.
   bool allowed(const Assignment& assignment) const;
+  const Base& base() const { return base_; }
 
  private:
   Assignment fill(const std::function<nlohmann::json(size_t index)>& searched) const;

@@ -66,7 +66,7 @@ std::vector<json> values_of(const SweepView& view, const std::string& parameter)
 
 Axis slot_axis(std::string name, const std::vector<json>& given, const std::vector<json>& seen) {
   constexpr size_t kMost = 200;
-  Axis axis{std::move(name), Axis::Kind::kSlots, 0, 1, {}};
+  Axis axis{std::move(name), Axis::Kind::kSlots, 0, 1, false, {}};
   for (const std::vector<json>* values : {&given, &seen}) {
     for (const json& value : *values) {
       if (axis.slots.size() == kMost) break;
@@ -97,17 +97,19 @@ std::vector<Tick> Axis::ticks(int count) const {
   if (kind == Kind::kSlots) return slot_ticks(*this, count);
   if (kind == Kind::kLog) return log_ticks(*this, count);
   std::vector<Tick> ticks;
-  for (const double value : axis_ticks(low, high, count)) ticks.push_back({place(value).value_or(0), tick_text(value)});
+  for (const double value : axis_ticks(low, high, count)) {
+    if (!whole || value == std::floor(value)) ticks.push_back({place(value).value_or(0), tick_text(value)});
+  }
   return ticks;
 }
 
-Axis linear_axis(std::string name, double low, double high) {
+Axis linear_axis(std::string name, double low, double high, bool whole) {
   if (!(high > low)) {
     const double margin = low == 0 ? 1 : std::fabs(low) * 0.1;
     high = low + margin;
     low -= margin;
   }
-  return {std::move(name), Axis::Kind::kLinear, low, high, {}};
+  return {std::move(name), Axis::Kind::kLinear, low, high, whole, {}};
 }
 
 std::optional<Axis> parameter_axis(const SweepView& view, const SearchParameter& parameter) {
@@ -131,12 +133,12 @@ std::optional<Axis> parameter_axis(const SweepView& view, const SearchParameter&
     high = std::max(high, number);
   }
   if (!(low <= high)) return std::nullopt;
-  if (!log) return linear_axis(parameter.name, low, high);
+  if (!log) return linear_axis(parameter.name, low, high, distribution.integer);
   if (low == high) {
     low /= 2;
     high *= 2;
   }
-  return Axis{parameter.name, Axis::Kind::kLog, low, high, {}};
+  return Axis{parameter.name, Axis::Kind::kLog, low, high, distribution.integer, {}};
 }
 
 ValueAxis value_axis(const SweepView& view, std::vector<double> values) {

@@ -22,6 +22,7 @@ struct Axis {
   std::string name;
   Kind kind = Kind::kLinear;
   double low = 0, high = 1;           // kLinear, kLog
+  bool whole = false;                 // labels at whole numbers only
   std::vector<nlohmann::json> slots;  // numbers ascending, others in the sweep file's order
 
   // 0 to 1, what lies outside at the edge; nullopt: no place (a text on a number's axis, NaN).
@@ -30,7 +31,7 @@ struct Axis {
 };
 
 // An axis from low to high; of one value, with room on both sides of it.
-Axis linear_axis(std::string name, double low, double high);
+Axis linear_axis(std::string name, double low, double high, bool whole = false);
 
 // nullopt: nothing to show: fixed, or no trial has a value. Wide enough for every value that a trial has.
 std::optional<Axis> parameter_axis(const SweepView& view, const SearchParameter& parameter);

@@ -40,9 +40,9 @@ std::string best_so_far(const SweepView& view, const std::string& title, bool by
     x += by_steps ? static_cast<double>(trial.steps) : 1;
     at.push_back(by_steps ? x : static_cast<double>(trial.number));
   }
-  const Frame frame(title, linear_axis("", at.front(), std::max(at.back(), at.front() + 1)),
+  const double low = by_steps ? 0 : at.front(), width = std::max(at.back() - low, 1.0);
+  const Frame frame(title, linear_axis("", low, low + width, /*whole=*/true),
                     value_axis(view, values_of(view, order)).axis, by_steps ? "steps of all trials" : "trial");
-  const double low = at.front(), width = std::max(at.back() - low, 1.0);
   const Axis y = value_axis(view, values_of(view, order)).axis;
   const std::vector<size_t> shown = thinned_ranks(order.size(), kMostLines);
   std::string dots, line;
@@ -60,7 +60,9 @@ std::string best_so_far(const SweepView& view, const std::string& title, bool by
     line += cat(px, ",", frame.y(*y.place(*view.trials[i].value)), " ");
   }
   line += cat(frame.x(1), ",", frame.y(*y.place(*view.trials[order.front()].value)));
-  return frame.figure(cat("<polyline class=\"line-b\" points=\"", line, "\"/>", dots));
+  line = cat("<polyline class=\"line-b\" points=\"", line, "\"/>");
+  // Few dots lie on the line; many would hide it.
+  return frame.figure(shown.size() < kMany ? line + dots : dots + line);
 }
 
 // `inner`: the part of the bar that is solid; the rest is pale.
@@ -80,7 +82,7 @@ std::string rank_class(size_t rank, size_t count) {
 
 std::vector<size_t> thinned_ranks(size_t count, size_t most) {
   std::vector<size_t> out;
-  const size_t first = count <= most ? count : most / 2, rest = count <= most ? 0 : most - first;
+  const size_t first = count <= most ? count : most / 8, rest = count <= most ? 0 : most - first;
   for (size_t i = 0; i < first; ++i) out.push_back(i);
   for (size_t i = 0; i < rest; ++i) out.push_back(first + (i + 1) * (count - first) / rest - 1);
   return out;
@@ -198,13 +200,14 @@ std::string rung_bars(const SweepView& view) {
   std::string out = "<figure><div class=\"bars\">";
   for (const EarlyTermination::RungCount& rung : view.rungs) {
     const double all = static_cast<double>(most);
-    out += bar(cat(html_escape(view.early_terminate.resource), " ", with_thousands(rung.resource)),
+    out += bar(cat(with_thousands(rung.resource), " ", html_escape(view.early_terminate.resource)),
                static_cast<double>(rung.reported) / all,
                cat(rung.reported, " reported, ", rung.promoted, " went on",
                    rung.reported > 0 ? cat(" (", rung.promoted * 100 / rung.reported, " %)") : ""),
                static_cast<double>(rung.promoted) / all);
   }
-  return out + "</div></figure>";
+  return out +
+         "</div></figure><p class=\"note\">Trials that reported at each rung; the dark part went on from there.</p>";
 }
 
 }  // namespace broadsheet

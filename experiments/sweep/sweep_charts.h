@@ -14,11 +14,12 @@
 namespace broadsheet {
 
 inline constexpr size_t kMostLines = 400;  // of parallel coordinates; of dots in a slice
+inline constexpr size_t kMany = 150;       // lines or dots that cover each other
 inline constexpr size_t kMostAxes = 12;
 
 // "r6" for rank 0 of `count`, "r0" for the last.
 std::string rank_class(size_t rank, size_t count);
-// At most `most` of 0 .. count - 1: the first half of `most`, then evenly from the rest.
+// At most `most` of 0 .. count - 1: the first eighth of `most`, then evenly from the rest.
 std::vector<size_t> thinned_ranks(size_t count, size_t most);
 // "trial 0012: 0.7312, pruned after 150 steps", and its parameters.
 std::string tooltip(const SweepView& view, const TrialView& trial);

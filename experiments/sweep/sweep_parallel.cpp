@@ -9,7 +9,7 @@
 namespace broadsheet {
 namespace {
 
-constexpr double kHeight = 384, kTop = 54, kBottom = 316, kUnused = 346, kSide = 66;
+constexpr double kTop = 54, kBottom = 316, kUnused = 346, kSide = 66;
 
 std::string at(double value) {
   char text[32];
@@ -52,11 +52,14 @@ std::string axis_svg(const SweepView& view, const Columns& columns, size_t colum
       last ? (view.maximize ? "higher is better" : "lower is better") : (axis.kind == Axis::Kind::kLog ? "log" : "");
   out += cat("<text class=\"tick\" text-anchor=\"middle\" x=\"", x, "\" y=\"36\">", word, "</text>");
   out += cat("<line class=\"axis\" x1=\"", x, "\" y1=\"", kTop, "\" x2=\"", x, "\" y2=\"", kBottom, "\"/>");
+  // The last axis has its numbers outside, away from the lines.
+  const double side = last ? 1 : -1;
   for (const Tick& tick : axis.ticks(5)) {
-    const std::string y = at(down(tick.place)), left = at(columns.x(column) - 4);
-    out += cat("<line class=\"axis\" x1=\"", left, "\" y1=\"", y, "\" x2=\"", x, "\" y2=\"", y,
-               "\"/><text class=\"tick halo\" text-anchor=\"end\" x=\"", at(columns.x(column) - 7), "\" y=\"",
-               at(down(tick.place) + 3.5), "\">", html_escape(tick.label), "</text>");
+    const std::string y = at(down(tick.place));
+    out += cat("<line class=\"axis\" x1=\"", at(columns.x(column) + side * 4), "\" y1=\"", y, "\" x2=\"", x, "\" y2=\"",
+               y, "\"/><text class=\"tick halo\" text-anchor=\"", last ? "start" : "end", "\" x=\"",
+               at(columns.x(column) + side * 7), "\" y=\"", at(down(tick.place) + 3.5), "\">", html_escape(tick.label),
+               "</text>");
   }
   if (!last && columns.unused[column]) {
     out += cat("<circle class=\"unused\" cx=\"", x, "\" cy=\"", kUnused,
@@ -123,18 +126,21 @@ std::string parallel_chart(const SweepView& view, const std::vector<std::string>
                  "\" data-t=\"", trial.number, "\" points=\"", points_of(columns, trial), "\"><title>",
                  html_escape(tooltip(view, trial)), "</title></polyline>");
   }
+  const bool some_unused = std::find(columns.unused.begin(), columns.unused.end(), true) != columns.unused.end();
+  const double height = some_unused ? kUnused + 26 : kBottom + 14;
   std::string out = cat("<figure><figcaption>One line a trial", ramp_legend(view, ranked),
-                        "</figcaption><div class=\"scroll\"><svg class=\"wide\" viewBox=\"0 0 ", columns.width, " ",
-                        kHeight, "\" role=\"img\" aria-label=\"Parallel coordinates\">", lines);
+                        "</figcaption><div class=\"scroll\"><svg class=\"wide", shown.size() < kMany ? "" : " many",
+                        "\" viewBox=\"0 0 ", columns.width, " ", height,
+                        "\" role=\"img\" aria-label=\"Parallel coordinates\">", lines);
   for (size_t i = 0; i <= columns.axes.size(); ++i) out += axis_svg(view, columns, i);
   out += "</svg></div>";
   std::vector<std::string> notes;
-  if (shown.size() < ranked.size()) notes.push_back(cat("drawn are ", shown.size(), " of ", ranked.size(), " trials"));
-  if (value.outside > 0) notes.push_back(cat(value.outside, " far worse lie at the edge of the last axis"));
+  if (shown.size() < ranked.size()) notes.push_back(cat("Drawn: ", shown.size(), " of ", ranked.size(), " trials."));
+  if (value.outside > 0) notes.push_back(cat("At the edge of the last axis, being far worse: ", value.outside, "."));
   if (const size_t none = view.trials.size() - ranked.size(); none > 0) {
-    notes.push_back(cat(none, " without a value are left out"));
+    notes.push_back(cat("Without a value, and left out: ", none, "."));
   }
-  if (!notes.empty()) out += cat("<p class=\"note\">", join(notes, "; "), ".</p>");
+  if (!notes.empty()) out += cat("<p class=\"note\">", join(notes, " "), "</p>");
   return out + "</figure>";
 }
 

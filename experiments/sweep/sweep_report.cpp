@@ -18,7 +18,7 @@ std::string fact(const std::string& value, const std::string& label) {
 std::string facts(const SweepView& view) {
   std::string out = "<div class=\"facts\">";
   if (const TrialView* best = trial_numbered(view, view.best); best != nullptr && has_value(*best)) {
-    out += fact(for_people(*best->value), cat(view.metric, ", trial ", trial_name(*best)));
+    out += fact(best_value(view, *best), cat(view.metric, ", trial ", trial_name(*best)));
   }
   const int64_t wanted = view.trials_wanted * std::max<int64_t>(view.repeat, 1);
   const std::string done = with_thousands(count_state(view, "done"));

@@ -17,9 +17,10 @@ circle.r6, i.r6 { fill: var(--r6); background: var(--r6); }
 circle.faint { opacity: .5; }
 circle.unused { fill: var(--card); stroke: var(--soft) !important; }
 polyline.way { stroke-width: 1.3; stroke-opacity: .75; pointer-events: stroke; }
-polyline.way.faint { stroke-width: .9; stroke-opacity: .38; }
-polyline.way.top { stroke-width: 3; stroke-opacity: 1; }
-polyline.way:hover, polyline.way.lit { stroke: var(--b); stroke-width: 3; stroke-opacity: 1; }
+polyline.way.faint { stroke-width: 1; stroke-opacity: .5; }
+.many polyline.way { stroke-opacity: .3; }
+polyline.way.top, .many polyline.way.top { stroke-width: 3; stroke-opacity: 1; }
+polyline.way:hover, polyline.way.lit, .many polyline.way.lit { stroke: var(--b); stroke-width: 3; stroke-opacity: 1; }
 svg.wide { min-width: 760px; }
 .axis-name { fill: var(--ink); font-size: 12px; font-weight: 600; }
 .halo { paint-order: stroke; stroke: var(--card); stroke-width: 3px; stroke-linejoin: round; }

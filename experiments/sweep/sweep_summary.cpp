@@ -100,6 +100,17 @@ double core_hours(const TrialView& trial) {
   return std::isfinite(trial.seconds) ? trial.seconds * static_cast<double>(trial.cores) / 3600 : 0;
 }
 
+std::string best_value(const SweepView& view, const TrialView& best) {
+  ConfigurationSummary summary;
+  for (size_t i = 0; i < view.trials.size(); ++i) {
+    if (view.trials[i].configuration == best.configuration) summary.trials.push_back(i);
+  }
+  measure(view, summary);
+  if (summary.values == 0) return for_people(std::nan(""));
+  if (summary.values == 1) return for_people(summary.mean);
+  return cat(for_people(summary.mean), " +- ", for_people(summary.spread), " (mean of ", summary.values, ")");
+}
+
 std::string trial_name(const TrialView& trial) {
   char text[32];
   std::snprintf(text, sizeof text, "%04lld", static_cast<long long>(trial.number));

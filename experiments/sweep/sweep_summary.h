@@ -30,6 +30,9 @@ bool has_ended(const TrialView& trial);  // or pauses: neither waits nor runs
 bool has_value(const TrialView& trial);  // a finite one
 double core_hours(const TrialView& trial);
 
+// "0.7312", or "0.7312 +- 0.01 (mean of 3)" of its configuration where runs are repeated.
+std::string best_value(const SweepView& view, const TrialView& best);
+
 std::string trial_name(const TrialView& trial);  // "0017": its folder under trials/
 // "learning_rate" for "train.learning_rate", where no other parameter ends so.
 std::string short_name(const SweepView& view, const std::string& parameter);

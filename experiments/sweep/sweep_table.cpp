@@ -105,7 +105,7 @@ void add_head(const SweepView& view, Lines& lines) {
   lines.add(counts(view));
   if (const std::string time = times(view); !time.empty()) lines.add(time);
   if (const TrialView* best = trial_numbered(view, view.best); best != nullptr) {
-    lines.add(cat("best so far ", value_text(*best), ": trial ", trial_name(*best), ", ",
+    lines.add(cat("best so far ", clean(best_value(view, *best)), ": trial ", trial_name(*best), ", ",
                   clean(short_parameters(view, *best))));
   } else {
     lines.add("nothing measured yet", kDim);

@@ -43,7 +43,13 @@ std::string parameter_cells(const std::vector<std::string>& names, const TrialVi
 
 std::string parameter_heads(const SweepView& view, const std::vector<std::string>& names) {
   std::string out;
-  for (const std::string& name : names) out += cat("<th>", html_escape(short_name(view, name)), "</th>");
+  for (const std::string& name : names) {
+    const bool text = std::any_of(view.trials.begin(), view.trials.end(), [&](const TrialView& trial) {
+      const auto found = trial.parameters.find(name);
+      return found != trial.parameters.end() && !found->second.is_number();
+    });
+    out += cat(text ? "<th class=\"text\">" : "<th>", html_escape(short_name(view, name)), "</th>");
+  }
   return out;
 }
 
@@ -90,7 +96,7 @@ std::string best_trial_html(const SweepView& view) {
   if (best == nullptr) return "";
   std::string out =
       cat("<p>Trial ", link(*best), ", ", html_escape(best->state), " after ", with_thousands(best->steps), " steps",
-          has_value(*best) ? cat(": ", html_escape(view.metric), " ", for_people(*best->value)) : "",
+          has_value(*best) ? cat(": ", html_escape(view.metric), " ", html_escape(best_value(view, *best))) : "",
           ".</p><div class=\"scroll\"><table class=\"flat\"><tbody>");
   for (const std::string& name : parameter_names(view)) {
     const auto found = best->parameters.find(name);

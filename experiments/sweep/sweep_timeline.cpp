@@ -117,7 +117,7 @@ std::string cost_chart(const SweepView& view) {
   const Frame frame(cat(unit.word, " of each trial", group > 1 ? cat(", mean of ", group, " neighbours") : "", "; ",
                         core_time(total), " in all"),
                     linear_axis("", static_cast<double>(view.trials.front().number) - 0.5,
-                                static_cast<double>(view.trials.back().number) + 0.5),
+                                static_cast<double>(view.trials.back().number) + 0.5, /*whole=*/true),
                     linear_axis("", 0, highest * unit.per_hour * 1.05), "trial", 1040, 220);
   std::string out;
   const double width = 1 / static_cast<double>(bars.size());

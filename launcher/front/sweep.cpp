@@ -125,7 +125,8 @@ int do_sweep(const Command& command) {
   }
   if (!study.begun()) {
     std::vector<nlohmann::json> events = known_from(sweep);
-    events.insert(events.begin(), {{"event", "begin"}, {"max_resource", plan.max_resource}});
+    const nlohmann::json begin = {{"event", "begin"}, {"max_resource", plan.max_resource}};
+    events.insert(events.begin(), begin);
     journal.append(events);
     for (const nlohmann::json& event : events) study.apply(event);
   }

@@ -123,7 +123,11 @@ double SweepDriver::seconds() const {
   return now() - start_;
 }
 
-void SweepDriver::record(std::vector<nlohmann::json> events) {
+void SweepDriver::record(const nlohmann::json& event) {
+  record_all(std::vector<nlohmann::json>(1, event));
+}
+
+void SweepDriver::record_all(std::vector<nlohmann::json> events) {
   for (nlohmann::json& event : events) event["time"] = seconds();
   journal_.append(events);
   for (const nlohmann::json& event : events) study_.apply(event);
@@ -132,7 +136,7 @@ void SweepDriver::record(std::vector<nlohmann::json> events) {
 
 SweepOutcome SweepDriver::run() {
   SweepOutcome outcome;
-  record({{{"event", "driver"}, {"number", journal_.driver()}, {"process", ::getpid()}}});
+  record({{"event", "driver"}, {"number", journal_.driver()}, {"process", ::getpid()}});
   adopt();
   while (true) {
     bool news = false;
@@ -241,17 +245,17 @@ void SweepDriver::answer(Slot& slot, const LegRecord& leg) {
         trial_config(sweep_, trial().parameters, trial().repeat, trial_folder(directory_.folder(), number));
     const TrialPlan plan = plan_trial(config, sweep_.config.early_terminate, study_.rungs(), examples_);
     const auto found = std::find(plan.gate_steps.begin(), plan.gate_steps.end(), leg.step);
-    record({{{"event", "report"},
-             {"trial", number},
-             {"leg", trial().legs},
-             {"rung", found - plan.gate_steps.begin()},
-             {"step", leg.step},
-             {"value", leg.value.value_or(std::nan(""))}}});
+    record({{"event", "report"},
+            {"trial", number},
+            {"leg", trial().legs},
+            {"rung", found - plan.gate_steps.begin()},
+            {"step", leg.step},
+            {"value", leg.value.value_or(std::nan(""))}});
   }
   if (trial().told_step != leg.step) {
     const Work work = stopping_ ? Work{} : study_.next(number);
     const bool go_on = work.kind == Work::Kind::kTrial && work.trial == number;
-    record({{{"event", "answer"}, {"trial", number}, {"leg", trial().legs}, {"step", leg.step}, {"go_on", go_on}}});
+    record({{"event", "answer"}, {"trial", number}, {"leg", trial().legs}, {"step", leg.step}, {"go_on", go_on}});
   }
   if (slot.replied == leg.step) return;
   write_reply(worker_folder(directory_.folder(), slot.worker), {number, trial().legs, leg.step, !trial().at_rung});
@@ -282,7 +286,7 @@ void SweepDriver::end_leg(Slot& slot, const LegRecord& leg) {
              : verdict == Verdict::kInfeasible   ? "it counts as infeasible"
                                                  : "it counts as failed"));
   }
-  record({event});
+  record(event);
   watch_.remove(folder);
   slot.trial = -1;
   slot.seen.clear();
@@ -338,8 +342,8 @@ bool SweepDriver::give_work(Slot& slot) {
   const Work work = study_.next();
   if (work.kind == Work::Kind::kSuggest) {
     std::vector<nlohmann::json> events = study_.suggest();
-    if (events.empty()) events.push_back({{"event", "exhausted"}});
-    record(std::move(events));
+    if (events.empty()) events.push_back(nlohmann::json::object({{"event", "exhausted"}}));
+    record_all(std::move(events));
     return give_work(slot) || true;
   }
   if (work.kind != Work::Kind::kTrial) return false;
@@ -358,25 +362,25 @@ bool SweepDriver::give_work(Slot& slot) {
 }
 
 void SweepDriver::refuse_trial(int64_t number, const UserError& error) {
-  const Trial& trial = study_.trial(number);
-  const int64_t leg = trial.legs + 1;
-  record({{{"event", "leg"}, {"trial", number}, {"leg", leg}, {"worker", ""}},
-          {{"event", "end"},
-           {"trial", number},
-           {"leg", leg},
-           {"state", "failed"},
-           {"step", 0},
-           {"value", nullptr},
-           {"seconds", 0.0},
-           {"cores", 1},
-           {"verdict", "infeasible"},
-           {"code", error.faults().front().code},
-           {"why", error.what()}}});
+  const int64_t leg = study_.trial(number).legs + 1;
+  const nlohmann::json begun = {{"event", "leg"}, {"trial", number}, {"leg", leg}, {"worker", ""}};
+  const nlohmann::json refused = {{"event", "end"},
+                                  {"trial", number},
+                                  {"leg", leg},
+                                  {"state", "failed"},
+                                  {"step", 0},
+                                  {"value", nullptr},
+                                  {"seconds", 0.0},
+                                  {"cores", 1},
+                                  {"verdict", "infeasible"},
+                                  {"code", error.faults().front().code},
+                                  {"why", error.what()}};
+  record_all({begun, refused});
   warn(cat("trial ", number, " counts as infeasible: ", first_line(error.what())));
 }
 
 void SweepDriver::start_leg(Slot& slot, int64_t trial) {
-  record({{{"event", "leg"}, {"trial", trial}, {"leg", study_.trial(trial).legs + 1}, {"worker", slot.worker}}});
+  record({{"event", "leg"}, {"trial", trial}, {"leg", study_.trial(trial).legs + 1}, {"worker", slot.worker}});
   slot.trial = trial;
   slot.seen.clear();
   slot.replied = -1;
@@ -390,7 +394,7 @@ bool SweepDriver::start_worker(Slot& slot) {
   std::snprintf(name, sizeof name, "w%04lld", static_cast<long long>(++worker_number_));
   slot = {};
   slot.worker = name;
-  record({{{"event", "worker"}, {"name", slot.worker}, {"on", sweep_.config.on}}});
+  record({{"event", "worker"}, {"name", slot.worker}, {"on", sweep_.config.on}});
   try {
     workers_.start(slot.worker, &slot - slots_.data());
   } catch (const UserError& error) {
@@ -449,7 +453,7 @@ bool SweepDriver::over_budget() {
 }
 
 void SweepDriver::finish(const std::string& why) {
-  record({{{"event", "finished"}, {"why", why}}});
+  record({{"event", "finished"}, {"why", why}});
 }
 
 // Only the best keep models and checkpoints, and those that may be promoted.

@@ -73,7 +73,8 @@ class SweepDriver {
   void finish(const std::string& why);
   void clean(int64_t trial);
   void clean_up();
-  void record(std::vector<nlohmann::json> events);
+  void record(const nlohmann::json& event);
+  void record_all(std::vector<nlohmann::json> events);
   double seconds() const;
   void stop_trials(bool now);
   bool asked_to_stop(SweepOutcome& outcome);

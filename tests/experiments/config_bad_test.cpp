@@ -9,6 +9,7 @@
 #include "core/errors.h"
 #include "core/text.h"
 #include "experiments/run_config.h"
+#include "experiments/sweep/sweep_config.h"
 
 namespace broadsheet {
 namespace {
@@ -38,6 +39,8 @@ std::vector<std::string> found(const std::string& path) {
   try {
     if (file_kind(path) == "corpus") {
       load_corpus_config(path, {});
+    } else if (file_kind(path) == "sweep") {
+      load_sweep(path, {});
     } else {
       load_run_config(path, {});
     }
@@ -77,7 +80,7 @@ INSTANTIATE_TEST_SUITE_P(Files, BadConfig, testing::ValuesIn(bad_files()),
                          [](const testing::TestParamInfo<std::string>& file) { return file.param; });
 
 TEST(BadConfigs, AreManyAndNoneIsMissing) {
-  EXPECT_GE(bad_files().size(), 130U);
+  EXPECT_GE(bad_files().size(), 160U);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "core/random.h"
 #include "core/text.h"
 #include "experiments/config_tables.h"
+#include "experiments/sweep/sweep_config.h"
 #include "experiments/yaml.h"
 
 namespace broadsheet {
@@ -25,7 +26,14 @@ std::vector<std::string> seeds() {
     }
   }
   std::sort(paths.begin(), paths.end());
-  for (const std::string& path : paths) texts.push_back(read_file(path));
+  for (const std::string& path : paths) {
+    std::string text = read_file(path);
+    // Sweeps name a run file beside them; the damaged ones lie elsewhere.
+    if (const size_t run = text.find("\nrun: run_"); run != std::string::npos) {
+      text.insert(run + 6, cat(BROADSHEET_SOURCE_DIR, "/tests/configs/good/"));
+    }
+    texts.push_back(std::move(text));
+  }
   return texts;
 }
 
@@ -105,6 +113,8 @@ void read_everything(const std::string& path, const std::string& text, int& refu
     const std::string kind = file_kind(path);
     if (kind == "corpus") {
       load_corpus_config(path, {});
+    } else if (kind == "sweep") {
+      load_sweep(path, {});
     } else {
       load_run_config(path, {});
     }

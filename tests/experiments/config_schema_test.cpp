@@ -88,7 +88,8 @@ json file_json(const std::string& path) {
 
 bool schema_accepts(const std::string& name) {
   const json file = file_json(cat(BROADSHEET_SOURCE_DIR, "/tests/configs/", name, ".yaml"));
-  return accepts(json_schema(file.value("kind", "") == "corpus" ? "corpus" : "run"), file);
+  const std::string kind = file.value("kind", "");
+  return accepts(json_schema(kind == "corpus" || kind == "sweep" ? kind : "run"), file);
 }
 
 TEST(ConfigSchema, AcceptsEveryGoodFile) {
@@ -97,7 +98,7 @@ TEST(ConfigSchema, AcceptsEveryGoodFile) {
     EXPECT_TRUE(schema_accepts("good/" + entry.path().stem().string())) << entry.path();
     ++files;
   }
-  EXPECT_GE(files, 7);
+  EXPECT_GE(files, 9);
 }
 
 TEST(ConfigSchema, RefusesWhatASchemaCanSee) {
@@ -136,13 +137,18 @@ TEST(ConfigSchema, RefusesWhatASchemaCanSee) {
                            "corpus_bin_of_three",
                            "corpus_no_sources",
                            "corpus_rejected_share",
-                           "corpus_typo"}) {
+                           "corpus_typo",
+                           "sweep_keys_of_the_run",
+                           "sweep_wandb",
+                           "sweep_optuna",
+                           "sweep_early_terminate",
+                           "sweep_no_parameters"}) {
     EXPECT_FALSE(schema_accepts(cat("bad/", name))) << name;
   }
 }
 
 TEST(ConfigSchema, NamesEveryKeyOfTheTables) {
-  for (const char* kind : {"run", "corpus"}) {
+  for (const char* kind : {"run", "corpus", "sweep"}) {
     const json schema = json_schema(kind);
     for (const KeyDoc& doc : key_docs(kind)) {
       if (doc.key.find('.') != std::string::npos || doc.later) continue;

@@ -213,7 +213,7 @@ TEST(Counts, FollowFromTheExamples) {
 }
 
 TEST(ForeignKeys, AreManyAndNoneIsOurs) {
-  for (const char* kind : {"run", "corpus"}) {
+  for (const char* kind : {"run", "corpus", "sweep"}) {
     std::set<std::string> ours;
     for (const KeyDoc& doc : key_docs(kind)) {
       if (!doc.later) ours.insert(doc.key);
@@ -248,7 +248,7 @@ TEST(Reference, TheCommittedPageIsTheGeneratedOne) {
 }
 
 TEST(Reference, EveryKeyHasASentence) {
-  for (const char* kind : {"run", "corpus"}) {
+  for (const char* kind : {"run", "corpus", "sweep"}) {
     for (const KeyDoc& doc : key_docs(kind)) {
       EXPECT_TRUE(ends_with(doc.doc, ".")) << doc.key << ": " << doc.doc;
       EXPECT_FALSE(doc.words.empty()) << doc.key;
@@ -257,7 +257,7 @@ TEST(Reference, EveryKeyHasASentence) {
 }
 
 TEST(Help, ShowsEveryKeyThatIsBuilt) {
-  for (const char* kind : {"run", "corpus"}) {
+  for (const char* kind : {"run", "corpus", "sweep"}) {
     const std::string help = configuration_help(kind);
     for (const KeyDoc& doc : key_docs(kind)) {
       const bool shown = help.find(cat("\n  ", doc.key, " ")) != std::string::npos ||
@@ -268,8 +268,9 @@ TEST(Help, ShowsEveryKeyThatIsBuilt) {
   EXPECT_NE(configuration_help("run").find("\n  seed [1]\n"), std::string::npos);
 }
 
-TEST(Schema, OfASweepIsNotInThisVersion) {
-  EXPECT_THROW(json_schema("sweep"), UserError);
+TEST(Schema, IsThereForEveryKindOfFile) {
+  EXPECT_THROW(json_schema("site"), UserError);
+  for (const char* kind : {"corpus", "sweep"}) EXPECT_EQ(json_schema(kind)["required"][0], "schema");
   EXPECT_EQ(json_schema("run")["$schema"], "http://json-schema.org/draft-07/schema#");
 }
 

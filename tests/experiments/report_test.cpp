@@ -13,6 +13,7 @@
 #include "core/errors.h"
 #include "core/text.h"
 #include "experiments/report_chart.h"
+#include "tests/experiments/html_fixture.h"
 
 namespace broadsheet {
 namespace {
@@ -64,40 +65,6 @@ class RunFolder {
   std::string path_;
 };
 
-// Elements closed in the order in which they were opened, attributes quoted, no stray '<' or '&': what an XML parser
-// would insist on, apart from the doctype.
-std::string fault_of(const std::string& html) {
-  static const std::regex tag(R"(^<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:\s+[a-zA-Z_:][a-zA-Z0-9_:-]*="[^"<]*")*)\s*(/?)>)");
-  static const std::regex entity(R"(^&(amp|lt|gt|quot|#39);)");
-  std::vector<std::string> open;
-  size_t at = html.find("<html");
-  while (at < html.size()) {
-    const char* begin = html.data() + at;
-    std::cmatch match;
-    if (html.compare(at, 7, "<style>") == 0) {
-      at = html.find("</style>", at) + 8;
-    } else if (*begin == '<') {
-      const size_t end = html.find('>', at);
-      if (!std::regex_search(begin, html.data() + end + 1, match, tag)) return "bad tag: " + html.substr(at, 60);
-      if (match[1].length() > 0) {
-        if (open.empty() || open.back() != match[2]) return "closes " + match[2].str();
-        open.pop_back();
-      } else if (match[4].length() == 0) {
-        open.push_back(match[2]);
-      }
-      at += static_cast<size_t>(match[0].length());
-    } else if (*begin == '&') {
-      if (!std::regex_search(begin, html.data() + std::min(at + 8, html.size()), match, entity)) {
-        return "bad entity: " + html.substr(at, 20);
-      }
-      at += static_cast<size_t>(match[0].length());
-    } else {
-      ++at;
-    }
-  }
-  return open.empty() ? "" : "never closes " + open.back();
-}
-
 std::vector<int> points_of(const std::string& html, const std::string& title) {
   const size_t figure = html.find("<figcaption>" + title);
   if (figure == std::string::npos) return {-1};
@@ -119,7 +86,7 @@ TEST(Report, ThePageIsWellFormedAndFetchesNothing) {
   RunFolder folder;
   folder.put_run(30);
   const std::string html = run_report_html(folder.path());
-  EXPECT_EQ(fault_of(html), "");
+  EXPECT_EQ(testing::html_fault(html), "");
   EXPECT_EQ(html.rfind("<!DOCTYPE html>", 0), 0u);
   for (const char* outside : {"http:", "https:", "src=", "href=", "@import", "url(", "<script", "<link"}) {
     EXPECT_EQ(html.find(outside), std::string::npos) << outside;
@@ -173,7 +140,7 @@ TEST(Report, WhatComesFromFilesIsEscapedEverywhere) {
     "test": {"before": {"<u>evil</u>": 0.25}, "after": {"<u>evil</u>": 0.5,
       "per_class": {"<class>": {"<f1>": 1}}, "confusion": {"labels": ["<l>"], "matrix": [[1]]}}}})");
   const std::string html = run_report_html(folder.path());
-  EXPECT_EQ(fault_of(html), "");
+  EXPECT_EQ(testing::html_fault(html), "");
   for (const char* raw : {"<script", "<img", "<b>host", "<u>", "<task>", "<class>", "<f1>", "<l>", "\x1b", "\xff"}) {
     EXPECT_EQ(html.find(raw), std::string::npos) << raw;
   }
@@ -186,7 +153,7 @@ TEST(Report, ARunThatStillTrainsHasOneToo) {
   fs::remove(folder.path() + "/results.json");
   std::ofstream(folder.path() + "/metrics.jsonl", std::ios::app) << "{\"step\": 13, \"ki";
   const std::string html = run_report_html(folder.path());
-  EXPECT_EQ(fault_of(html), "");
+  EXPECT_EQ(testing::html_fault(html), "");
   EXPECT_NE(html.find("not finished yet"), std::string::npos);
   EXPECT_EQ(points_of(html, "Training loss"), std::vector<int>{12});
 }
@@ -200,7 +167,7 @@ TEST(Report, FilesThatMakeNoSenseAreLeftOut) {
     folder.put("results.json", text);
     folder.put("environment.json", text);
     folder.put("metrics.jsonl", cat(text, "\n{\"step\": \"x\"}\n{\"step\": 1, \"kind\": \"train\", \"loss\": null}\n"));
-    EXPECT_EQ(fault_of(run_report_html(folder.path())), "") << text;
+    EXPECT_EQ(testing::html_fault(run_report_html(folder.path())), "") << text;
   }
 }
 
