@@ -241,8 +241,10 @@ int serve_trials(const std::string& folder) {
   }
   ranks->barrier();
   // A stop may be passed on now: every rank handles it.
-  if (ranks->first())
+  if (ranks->first()) {
     write_file_durably(folder + "/ranks.json", nlohmann::json{{"ranks", nlohmann::json::array()}}.dump());
+    if (const std::string start = job_start_folder(); !start.empty()) write_file_durably(start + "/ready", "");
+  }
   const int code = Worker(folder, *ranks, lock ? &*lock : nullptr).serve();
   if (ranks->first()) record_job_end(code);
   return code;

@@ -313,18 +313,18 @@ void SweepDriver::check_workers() {
       slot = {};
       continue;
     }
-    lose(slot, life.why);
+    lose(slot, life.why, !life.left);
   }
 }
 
-// The worker is given up; its trial, if it had one, failed for a cause that a retry may help.
-void SweepDriver::lose(Slot& slot, const std::string& why) {
+// The worker is given up; its trial, if it had begun one, failed for a cause that a retry may help.
+void SweepDriver::lose(Slot& slot, const std::string& why, bool begun) {
   const std::string folder = worker_folder(directory_.folder(), slot.worker);
   retire(folder);
   workers_.stop(slot.worker, true);
   if (slot.trial >= 0) {
     LegRecord leg;
-    leg.state = LegRecord::State::kFailed;
+    leg.state = begun ? LegRecord::State::kFailed : LegRecord::State::kStopped;
     leg.step = study_.trial(slot.trial).step;
     leg.value = study_.trial(slot.trial).value;
     leg.cores = study_.trial(slot.trial).cores;

@@ -62,7 +62,7 @@ class SweepDriver {
   void answer(Slot& slot, const LegRecord& leg);
   void end_leg(Slot& slot, const LegRecord& leg);
   void check_workers();
-  void lose(Slot& slot, const std::string& why);
+  void lose(Slot& slot, const std::string& why, bool begun = true);
   bool give_work(Slot& slot);
   void start_leg(Slot& slot, int64_t trial);
   void send(Slot& slot);

@@ -120,6 +120,7 @@ class SlurmWorkers : public WorkerPool {
   struct Known {
     Clock::time_point since = Clock::now();  // when it was started, or looked at first
     std::string beat;
+    bool started = false;     // and has not ended
     bool heard_ever = false;  // in its present start
     Clock::time_point heard = Clock::now();
     std::string events_seen, record_seen;  // identities
@@ -160,12 +161,13 @@ class SlurmWorkers : public WorkerPool {
         const std::vector<JobEvent> all = read_job_events(job);
         if (const JobEvent* end = last_end(all, known.record->token)) known.end = *end;
         // Another start: it has to be heard of anew.
-        if (!all.empty() && all.back().event != "start") known.heard_ever = false;
+        known.started = !all.empty() && all.back().event == "start";
+        if (!known.started) known.heard_ever = false;
       }
     }
-    if (!known.record) return WorkerLife{WorkerLife::State::kGone, "it was never submitted"};
+    if (!known.record) return WorkerLife{WorkerLife::State::kGone, "it was never submitted", true};
     if (known.end && known.end->action == "stop")
-      return WorkerLife{WorkerLife::State::kGone, cat("job ", known.record->id, ": ", known.end->detail)};
+      return WorkerLife{WorkerLife::State::kGone, cat("job ", known.record->id, ": ", known.end->detail), true};
     return std::nullopt;
   }
 
@@ -199,7 +201,8 @@ class SlurmWorkers : public WorkerPool {
       if (older) return {WorkerLife::State::kStarting, ""};
       // It may have said how it ended while Slurm was asked.
       if (const auto ended = end_of(known, folder)) return *ended;
-      return {WorkerLife::State::kGone, cat("Slurm does not know job ", id, " any more, and it left no end")};
+      return {WorkerLife::State::kGone, cat("Slurm does not know job ", id, " any more, and it left no end"),
+              !known.started};
     }
     if (job->waits()) {
       known.heard_ever = false;
@@ -208,7 +211,7 @@ class SlurmWorkers : public WorkerPool {
     }
     if (!job->lives()) {
       if (const auto ended = end_of(known, folder)) return *ended;
-      return {WorkerLife::State::kGone, cat("Slurm says ", job->state, " of job ", job->id)};
+      return {WorkerLife::State::kGone, cat("Slurm says ", job->state, " of job ", job->id), !known.started};
     }
     const double allowed = known.heard_ever ? silence_ : std::max(silence_, kStartLimit);
     if (silent > allowed)

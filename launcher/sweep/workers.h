@@ -20,6 +20,8 @@ struct WorkerLife {
   };
   State state = State::kGone;
   std::string why;  // of kGone and kSilent: a sentence
+  // Of kGone: it has put down the end of whatever it had begun. What it was given after that is nobody's failure.
+  bool left = false;
 };
 
 class WorkerPool {

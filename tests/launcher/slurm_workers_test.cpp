@@ -110,6 +110,7 @@ TEST_F(SlurmWorkersTest, AreGoneByTheirOwnWord) {
   const WorkerLife life = workers->look("w0001");
   EXPECT_EQ(life.state, State::kGone);
   EXPECT_NE(life.why.find("finished"), std::string::npos);
+  EXPECT_TRUE(life.left);
   EXPECT_EQ(calls("squeue"), before);
 }
 
@@ -120,6 +121,12 @@ TEST_F(SlurmWorkersTest, AreGoneWhenSlurmDoesNotKnowThemAnyMore) {
   const WorkerLife life = workers->look("w0001");
   EXPECT_EQ(life.state, State::kGone);
   EXPECT_NE(life.why.find("does not know job 17"), std::string::npos) << life.why;
+  EXPECT_TRUE(life.left);  // it never started
+  JobEvent start;
+  start.event = "start";
+  start.token = read_job_record(job_folder(folder()))->token;
+  append_job_event(job_folder(folder()), start);
+  EXPECT_FALSE(workers->look("w0001").left);
 }
 
 TEST_F(SlurmWorkersTest, AreNotGoneWhileSlurmIsAway) {

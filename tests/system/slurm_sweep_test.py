@@ -68,13 +68,13 @@ class Sweep:
         # Steps long enough to be met in the middle; the numbers are the same.
         fault = {"BROADSHEET_FAULT": f"slow:rank=0:milliseconds={slow}"} if slow else {}
         self.env = harness.environment(**fault, SLURM_CONF=cluster.environment["SLURM_CONF"])
-        self.drivers = 0
+        self.drivers, self.driver = 0, None
 
     def drive(self):
         self.drivers += 1
-        self.output = open(workspace.folder / f"{self.name}-{self.drivers}.log", "w+")
-        self.driver = subprocess.Popen(command("sweep", self.file), stdout=self.output, stderr=subprocess.STDOUT, text=True,
-                                       env=self.env, stdin=subprocess.DEVNULL, preexec_fn=end_with_the_test)
+        with open(workspace.folder / f"{self.name}-{self.drivers}.log", "w") as output:
+            self.driver = subprocess.Popen(command("sweep", self.file), stdout=output, stderr=subprocess.STDOUT,
+                                           env=self.env, stdin=subprocess.DEVNULL, preexec_fn=end_with_the_test)
 
     def said(self):
         return "".join(path.read_text(errors="replace") for path in sorted(workspace.folder.glob(f"{self.name}-*.log")))
@@ -119,6 +119,8 @@ class Sweep:
         while not condition():
             if time.monotonic() > limit:
                 raise AssertionError(f"waited too long for {what}\n{self.everything()}")
+            if self.driver and self.driver.poll() not in (None, DONE):
+                raise AssertionError(f"the driver ended before {what}\n{self.everything()}")
             time.sleep(0.05)
 
     def wait(self):
@@ -168,6 +170,7 @@ class SlurmSweeps(SystemTest):
             time.sleep(generator.choice([0.1, 0.5, 1.5]) * generator.random())
             sweep.driver.kill()
             sweep.driver.wait()
+            sweep.driver = None
         sweep.drive()
         self.assertEqual(sweep.wait(), DONE, sweep.everything())
         self.assert_found(sweep)
