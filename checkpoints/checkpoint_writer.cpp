@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -92,6 +93,12 @@ PartRecord CheckpointWriter::write_json(const std::string& file, const json& val
 
 PartRecord CheckpointWriter::copy_file(const std::string& from, const std::string& file) {
   return write_text(file, read_file(from, kMaxCopyBytes));
+}
+
+bool CheckpointWriter::link_part(const std::string& from, const PartRecord& part) {
+  BROADSHEET_ASSERT(is_plain_file_name(part.file) && part.file != kManifestFile);
+  const std::string source = cat(from, "/", part.file), target = cat(folder_, "/", part.file);
+  return check_part(from, part).empty() && ::link(source.c_str(), target.c_str()) == 0;
 }
 
 void CheckpointWriter::commit(const std::vector<PartRecord>& parts, const json& summary) {

@@ -15,6 +15,7 @@ namespace {
 // A model up to this size is one file however many ranks there are: its writing is over in no time.
 constexpr uint64_t kSmallModel = uint64_t{64} << 20;
 constexpr const char* kSliceKey = "slice:";
+constexpr const char* kTrainedFile = "model-00002-of-00002.safetensors";
 
 uint64_t bytes_of(const std::vector<TensorView>& tensors) {
   uint64_t sum = 0;
@@ -86,12 +87,19 @@ std::optional<Slice> parse_slice(std::string_view text) {
 
 }  // namespace
 
+bool divides_frozen(uint64_t frozen, uint64_t trained) {
+  return frozen > trained && trained <= kSmallModel;
+}
+
 std::vector<TensorPart> plan_parts(const std::vector<TensorView>& model, const std::vector<TensorView>& optimizer,
-                                   int rank, int world) {
+                                   int rank, int world, const std::vector<TensorView>& frozen) {
   BROADSHEET_ASSERT(rank >= 0 && rank < world);
   const uint64_t model_bytes = bytes_of(model), optimizer_bytes = bytes_of(optimizer);
   std::vector<TensorPart> parts;
-  if (!model_is_one_file(model_bytes, optimizer_bytes, world)) {
+  if (!frozen.empty()) {
+    BROADSHEET_ASSERT(model_bytes <= kSmallModel);
+    if (rank == 0) parts = {{kFrozenFile, frozen, {}}, {kTrainedFile, model, {}}};
+  } else if (!model_is_one_file(model_bytes, optimizer_bytes, world)) {
     TensorPart shard{numbered("model", rank + 1, world), {}, {}};
     uint64_t offset = 0;
     for (const TensorView& tensor : model) {
@@ -114,16 +122,20 @@ std::vector<TensorPart> plan_parts(const std::vector<TensorView>& model, const s
   return parts;
 }
 
-std::string model_index(const std::vector<TensorView>& model, const std::vector<TensorView>& optimizer, int world) {
+std::string model_index(const std::vector<TensorView>& model, const std::vector<TensorView>& optimizer, int world,
+                        const std::vector<TensorView>& frozen) {
   const uint64_t model_bytes = bytes_of(model);
-  if (model_is_one_file(model_bytes, bytes_of(optimizer), world)) return "";
+  if (frozen.empty() && model_is_one_file(model_bytes, bytes_of(optimizer), world)) return "";
   nlohmann::json map = nlohmann::json::object();
   uint64_t offset = 0;
   for (const TensorView& tensor : model) {
-    map[tensor.name] = numbered("model", model_shard_of(offset, model_bytes, world) + 1, world);
+    map[tensor.name] = frozen.empty() ? numbered("model", model_shard_of(offset, model_bytes, world) + 1, world)
+                                      : std::string(kTrainedFile);
     offset += tensor.bytes.size();
   }
-  return nlohmann::json{{"metadata", {{"total_size", model_bytes}}}, {"weight_map", map}}.dump(2) + "\n";
+  for (const TensorView& tensor : frozen) map[tensor.name] = kFrozenFile;
+  const uint64_t all_bytes = model_bytes + bytes_of(frozen);
+  return nlohmann::json{{"metadata", {{"total_size", all_bytes}}}, {"weight_map", map}}.dump(2) + "\n";
 }
 
 OptimizerParts OptimizerParts::open(const std::string& folder, const std::vector<std::string>& files) {

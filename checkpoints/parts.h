@@ -5,6 +5,10 @@
 // optimizer-<nnnnn>-of-<nnnnn>.safetensors (optimizer.safetensors on one rank), cut at any element: a tensor that lies
 // in several files is there as one-dimensional runs of elements, and each file's metadata says under
 // "slice:<tensor>" which: "<begin>:<end>:<all>". Format page: docs/checkpoint_format.md.
+//
+// Note [Frozen weights are written once]: where most of the weights are not trained, these are a shard by themselves,
+// kFrozenFile, with the same bytes in every checkpoint of the run, and the trained ones are the other shard. Saver then
+// gives an earlier checkpoint's file a second name instead of writing it again.
 #pragma once
 
 #include <map>
@@ -21,12 +25,17 @@ struct TensorPart {
   std::map<std::string, std::string> metadata;
 };
 
+inline constexpr const char* kFrozenFile = "model-00001-of-00002.safetensors";
+// Whether weights of so many bytes are to be divided like this.
+bool divides_frozen(uint64_t frozen, uint64_t trained);
+
 // What rank `rank` of `world` writes; shares differ by a few bytes where the model is not the larger part. Every rank
-// must pass the same tensors. A rank's list may be empty.
+// must pass the same tensors. A rank's list may be empty. `frozen`: weights for kFrozenFile; `model` has the others.
 std::vector<TensorPart> plan_parts(const std::vector<TensorView>& model, const std::vector<TensorView>& optimizer,
-                                   int rank, int world);
+                                   int rank, int world, const std::vector<TensorView>& frozen = {});
 // model.safetensors.index.json where the weights are in shards, else empty.
-std::string model_index(const std::vector<TensorView>& model, const std::vector<TensorView>& optimizer, int world);
+std::string model_index(const std::vector<TensorView>& model, const std::vector<TensorView>& optimizer, int world,
+                        const std::vector<TensorView>& frozen = {});
 
 // The optimizer's state of a checkpoint, whatever the number of ranks that wrote it.
 class OptimizerParts {

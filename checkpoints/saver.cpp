@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "checkpoints/folders.h"
@@ -115,8 +116,14 @@ SavedParts Saver::write_parts(const SaveRequest& request) const {
   answer_with_error(saved, [&] {
     CheckpointWriter writer = CheckpointWriter::open(fence_, root_, request.step);
     check_space(writer.folder(), request.all_bytes);
-    for (const TensorPart& part : request.tensors)
-      saved.records.push_back(writer.write_tensors(part.file, part.tensors, part.metadata));
+    for (const TensorPart& part : request.tensors) {
+      const auto found = std::find_if(request.earlier.begin(), request.earlier.end(), [&](const EarlierPart& earlier) {
+        return earlier.record.file == part.file && writer.link_part(earlier.folder, earlier.record);
+      });
+      saved.records.push_back(found != request.earlier.end()
+                                  ? found->record
+                                  : writer.write_tensors(part.file, part.tensors, part.metadata));
+    }
     for (const auto& [file, text] : request.texts) saved.records.push_back(writer.write_text(file, text));
     for (const std::string& path : request.copies) saved.records.push_back(writer.copy_file(path, file_name(path)));
     sync_records(request.records);

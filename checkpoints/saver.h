@@ -20,9 +20,16 @@
 
 namespace broadsheet {
 
+// A part with the same bytes in an earlier checkpoint's folder.
+struct EarlierPart {
+  std::string folder;
+  PartRecord record;
+};
+
 struct SaveRequest {
   int64_t step = 0;
-  std::vector<TensorPart> tensors;                         // borrowed until take_parts() has returned
+  std::vector<TensorPart> tensors;   // borrowed until take_parts() has returned
+  std::vector<EarlierPart> earlier;  // of files among `tensors`; the first that can be linked is, none: it is written
   std::vector<std::pair<std::string, std::string>> texts;  // file name, contents
   std::vector<std::string> copies;                         // paths of small files
   std::vector<std::string> records;                        // files that must be on disk before the checkpoint is

@@ -36,6 +36,10 @@ class CheckpointWriter {
   PartRecord write_text(const std::string& file, std::string_view text);
   // A small file from elsewhere (tokenizer files), so that the checkpoint's folder loads by itself as a model.
   PartRecord copy_file(const std::string& from, const std::string& file);
+  // A part of an earlier checkpoint's folder under a second name (a hard link), in place of the same bytes written
+  // again. False when it is not there with its size any more or the file system has no such thing: then it is to be
+  // written.
+  bool link_part(const std::string& from, const PartRecord& part);
   // Writes manifest.json with all ranks' records and `summary` (config fingerprint, world size, ...: what the caller
   // likes, read back as CheckpointInfo::summary()), renames the folder into place and fsyncs. After it returns the
   // checkpoint survives a power loss. An existing whole checkpoint of the same step is left as it is and the new one

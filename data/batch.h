@@ -20,6 +20,9 @@ struct Batch {
   std::vector<int64_t> labels;     // classification: [sequences]; masked LM: [masked] original ids
   std::vector<float> targets;      // regression: [sequences]
   std::vector<int64_t> loss_rows;  // masked LM: [masked] rows of `tokens` that the loss looks at
+  // What a frozen trunk makes of each sequence, where it is kept (data/feature_store.h): [sequences, width]; else
+  // empty.
+  std::vector<float> features;
 
   int64_t sequences() const { return static_cast<int64_t>(examples.size()); }
   int64_t total() const { return static_cast<int64_t>(tokens.size()); }

@@ -1,6 +1,7 @@
 // ShardSet: a prepared corpus, read. The format (HDF5, version 1) is described in docs/corpus_format.md.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -13,6 +14,7 @@
 namespace broadsheet {
 
 enum class Split { kTrain, kValidation, kTest };
+inline constexpr std::array<Split, 3> kAllSplits = {Split::kTrain, Split::kValidation, Split::kTest};
 const char* split_name(Split split);             // "train", "validation", "test"
 Split split_from_name(const std::string& name);  // UserError when it is none of them
 

@@ -63,7 +63,11 @@ const Section<RunConfig>& run_section() {
           .key("runs_dir", &RunConfig::runs_dir, path(), "Folder in which runs get their folders.")
           .key("model", &RunConfig::model, nested(model_section()), "Where the weights come from.", Need::kRequired)
           .later("adapter", "Train a small adapter (LoRA) instead of all weights.", asks_for_no_adapter)
-          .key("freeze", &RunConfig::freeze, freeze_type(), "What is not trained.")
+          .key("freeze", &RunConfig::freeze, freeze_type(),
+               "What is not trained. Where nothing below the head is, the trunk runs without dropout and in float32, "
+               "and its "
+               "outputs for a corpus are computed once and kept beside it (not for masked_lm, whose head reads every "
+               "token).")
           .key("task", &RunConfig::task, nested(task_section()), "What is learned, from which fields of the corpus.",
                Need::kRequired)
           .key("data", &RunConfig::data, nested(data_section()), "What is read.", Need::kRequired)

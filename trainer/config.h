@@ -17,7 +17,9 @@ struct ModelConfig {
   std::string tokenizer;     // from scratch: a folder; otherwise `from`'s
 };
 
-struct FreezeConfig {  // none | all_but_head | {embeddings: true, layers: 4}
+// none | all_but_head | {embeddings: true, layers: 4}. A trunk of which nothing is trained runs without dropout and in
+// float32, in training too; where the head reads one row of it for each document, its outputs are computed once.
+struct FreezeConfig {
   bool all_but_head = false;
   bool embeddings = false;
   int64_t layers = 0;  // the first k encoder layers

@@ -17,12 +17,15 @@
 namespace broadsheet {
 
 nlohmann::json TrainState::to_json() const {
-  return {{"step", step},
-          {"validation", best.to_json()},
-          {"skipped_steps", skipped_steps},
-          {"rollbacks", rollbacks},
-          {"bits_differ_after", bits_differ_after},
-          {"before", {{"validation", metrics_to_json(validation.before)}, {"test", metrics_to_json(test.before)}}}};
+  nlohmann::json json = {
+      {"step", step},
+      {"validation", best.to_json()},
+      {"skipped_steps", skipped_steps},
+      {"rollbacks", rollbacks},
+      {"bits_differ_after", bits_differ_after},
+      {"before", {{"validation", metrics_to_json(validation.before)}, {"test", metrics_to_json(test.before)}}}};
+  if (!features.empty()) json["features"] = features;
+  return json;
 }
 
 void TrainState::restore(const nlohmann::json& json) {
@@ -31,6 +34,7 @@ void TrainState::restore(const nlohmann::json& json) {
   skipped_steps = json.at("skipped_steps").get<std::vector<int64_t>>();
   rollbacks = json.value("rollbacks", std::vector<int64_t>());
   bits_differ_after = json.value("bits_differ_after", int64_t{-1});
+  features = json.value("features", "");
   validation.before = metrics_from_json(json.at("before").at("validation"));
   test.before = metrics_from_json(json.at("before").at("test"));
 }

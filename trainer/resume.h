@@ -24,6 +24,7 @@ struct TrainState {
   std::vector<int64_t> rollbacks;      // steps after which the weights of an earlier checkpoint were taken
   int64_t bits_differ_after = -1;      // step at which ranks, threads or machine changed first; -1: never
   BeforeAfter validation, test;        // only `before` is kept
+  std::string features;                // checksum of the frozen trunk's outputs that were trained on; empty: none were
 
   nlohmann::json to_json() const;
   void restore(const nlohmann::json& json);

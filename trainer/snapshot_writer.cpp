@@ -50,23 +50,34 @@ std::vector<TensorView> SnapshotWriter::state_views() {
   return views;
 }
 
+std::pair<std::vector<TensorView>, std::vector<TensorView>> SnapshotWriter::weight_views() const {
+  ParameterList frozen, trained;
+  for (const Parameter& parameter : task_.parameters())
+    (parameter.tensor.requires_grad() ? trained : frozen).push_back(parameter);
+  const std::vector<TensorView> fixed = tensor_views(frozen), moving = tensor_views(trained);
+  if (divides_frozen(bytes_of(fixed), bytes_of(moving))) return {fixed, moving};
+  return {{}, tensor_views(task_.parameters())};
+}
+
 void SnapshotWriter::save(const TrainState& state, const nlohmann::json& told) {
   if (saver_.writing()) gather_parts();
   if (saver_.committing()) report_commit();
   fence_.check();
   optimizer_.hold();
-  const std::vector<TensorView> model = tensor_views(task_.parameters()), optimizer = state_views();
+  const auto [frozen, model] = weight_views();
+  const std::vector<TensorView> optimizer = state_views();
   SaveRequest request;
   request.step = step_ = state.step;
-  request.tensors = plan_parts(model, optimizer, ranks_.rank(), ranks_.size());
-  request.all_bytes = bytes_of(model) + bytes_of(optimizer) + kSmallFiles;
+  request.tensors = plan_parts(model, optimizer, ranks_.rank(), ranks_.size(), frozen);
+  request.all_bytes = bytes_of(frozen) + bytes_of(model) + bytes_of(optimizer) + kSmallFiles;
+  if (frozen_.size() == 2) request.earlier.assign(frozen_.begin(), frozen_.end());
   const nlohmann::json runtime = runtime_facts(ranks_.size(), options_);
   if (ranks_.first()) {
     const nlohmann::json json{{"schema", 1}, {"identity", identity_}, {"runtime", runtime}, {"state", state.to_json()}};
     request.texts = {{"state.json", json.dump(2) + "\n"},
                      {"config.json", task_.model_config().dump(2) + "\n"},
                      {"broadsheet.json", task_.broadsheet_config().dump(2) + "\n"}};
-    const std::string index = model_index(model, optimizer, ranks_.size());
+    const std::string index = model_index(model, optimizer, ranks_.size(), frozen);
     if (!index.empty()) request.texts.emplace_back("model.safetensors.index.json", index);
     request.copies = options_.tokenizer_files;
     request.records = options_.records;
@@ -103,6 +114,9 @@ void SnapshotWriter::gather_parts() {
   if (!fenced.empty()) throw RunError("run.fenced", fenced);
   last_error_ = error;
   if (!ranks_.first()) return;
+  frozen_under_way_.reset();
+  for (const PartRecord& record : mine.records)
+    if (record.file == kFrozenFile) frozen_under_way_ = record;
   if (error.empty()) {
     saver_.commit(std::move(records), std::move(summary_), std::move(retention_));
     return;
@@ -120,6 +134,8 @@ void SnapshotWriter::report_commit() {
   if (done.error.empty()) {
     longest_save_ = std::max(longest_save_, done.seconds);
     note_duration(Phase::kSave, done.seconds);
+    if (frozen_under_way_) frozen_.push_back({done.folder, *frozen_under_way_});
+    if (frozen_.size() > 2) frozen_.pop_front();
     observer_.on_checkpoint(done.step, done.folder, done.seconds);
     return;
   }

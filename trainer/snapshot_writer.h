@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "checkpoints/saver.h"
@@ -39,6 +42,8 @@ class SnapshotWriter {
 
  private:
   std::vector<TensorView> state_views();
+  // The weights: those for kFrozenFile, where there are such, and the others.
+  std::pair<std::vector<TensorView>, std::vector<TensorView>> weight_views() const;
   void gather_parts();
   void report_commit();
 
@@ -53,6 +58,10 @@ class SnapshotWriter {
   std::vector<std::byte> counters_;  // copies of the integers among the optimizer's state
   nlohmann::json summary_;           // of the save under way
   Retention retention_;
+  // Of the last two commits, on the first rank. A save links to the older of them, so that neighbours share no file:
+  // what damages one leaves the other whole.
+  std::deque<EarlierPart> frozen_;
+  std::optional<PartRecord> frozen_under_way_;
   std::string last_error_;
   int64_t step_ = -1;
   double longest_save_ = 0;

@@ -13,6 +13,8 @@
 #include "core/rank_status.h"
 #include "core/text.h"
 #include "data/plan.h"
+#include "trainer/best_weights.h"
+#include "trainer/features.h"
 #include "trainer/health.h"
 #include "trainer/injection.h"
 #include "trainer/resume.h"
@@ -56,6 +58,7 @@ class Training {
  private:
   TrainState fresh_state() const;
   bool start_or_resume();
+  void use_kept_features();
   void begin_at_zero();
   bool step_once();
   double save_seconds_at_most() const;
@@ -90,6 +93,8 @@ class Training {
   const std::unique_ptr<Optimizer> optimizer_;
   const nlohmann::json identity_;
   SnapshotWriter snapshots_;
+  BestWeights best_;
+  std::map<int64_t, MetricValues> measured_;  // of the validation split: of the best step, when it was in this attempt
   TrainState state_;
 
   SaveTriggers triggers_;
@@ -120,6 +125,7 @@ Training::Training(Task& task, const ShardSet& corpus, Communicator& ranks, cons
       optimizer_(make_optimizer(gradients_->trained(), options.train)),
       identity_(run_identity(task, plan_, corpus.fingerprint(), options)),
       snapshots_(task, *optimizer_, ranks, options, identity_, observer),
+      best_(options.best_folder, task, ranks, options.tokenizer_files),
       state_(fresh_state()),
       triggers_(options.checkpoints.every_minutes, options.request_file, options.end_time),
       injection_(Injection::from_environment(gradients_->trained(), ranks.rank())),
@@ -128,12 +134,14 @@ Training::Training(Task& task, const ShardSet& corpus, Communicator& ranks, cons
 TrainState Training::fresh_state() const {
   const BestTracker best(Task::higher_is_better(metric_), options_.validation.early_stopping.min_delta,
                          options_.checkpoints.keep_best);
-  return {0, best, {}, {}, -1, {}, {}};
+  return {0, best, {}, {}, -1, {}, {}, {}};
 }
 
 TrainOutcome Training::run() {
-  // 1. Where to begin: at the newest checkpoint, or by scoring the untrained model.
-  if (!start_or_resume()) begin_at_zero();
+  // 1. Where to begin: at the newest checkpoint, or by scoring the untrained model. A frozen trunk has its weights now.
+  const bool resumed = start_or_resume();
+  use_kept_features();
+  if (!resumed) begin_at_zero();
 
   // 2. The steps.
   const PhaseScope steps(Phase::kStep);
@@ -161,12 +169,25 @@ bool Training::start_or_resume() {
   return resumed && state_.step > 0;
 }
 
+void Training::use_kept_features() {
+  const std::string before = state_.features;
+  state_.features = take_features(task_, corpus_, options_.feature_folder, ranks_).checksum;
+  if (state_.step == 0 || state_.features == before) return;
+  if (state_.bits_differ_after < 0) state_.bits_differ_after = state_.step;
+  if (ranks_.first())
+    log_warning(cat("from step ", state_.step,
+                    " on bits may differ from an undisturbed run: the frozen trunk's outputs ",
+                    "are not, bit by bit, those that it went on with to here"));
+}
+
 // Also when the only checkpoint is that of step 0: the observer starts with nothing then, and is told again.
 void Training::begin_at_zero() {
+  const std::string features = state_.features;
   state_ = fresh_state();
+  state_.features = features;
   if (options_.measure_test) state_.test.before = evaluate_split(task_, corpus_, Split::kTest, ranks_);
   validate();
-  save();
+  if (!best_.kept()) save();
 }
 
 // As long as none was measured: what a slow disk would need.
@@ -266,7 +287,7 @@ void Training::roll_back() {
           state_.rollbacks.empty() ? ""
                                    : cat(", after ", state_.rollbacks.size(), " returns to an earlier checkpoint")),
       "lower train.learning_rate or set train.max_grad_norm");
-  if (state_.rollbacks.size() >= kMaxRollbacks) throw diverged;
+  if (state_.rollbacks.size() >= kMaxRollbacks || best_.kept()) throw diverged;
   const PhaseScope saving(Phase::kSave);
   snapshots_.finish();
   const std::string folder = ranks_.broadcast(ranks_.first() ? last_good_checkpoint(first_skipped) : "", 0);
@@ -286,6 +307,10 @@ bool Training::validate() {
   if (evaluation.metrics.empty()) return false;
   if (state_.step == 0) state_.validation.before = evaluation.metrics;
   const bool is_best = state_.best.add(state_.step, chosen_metric(evaluation.metrics, metric_));
+  if (is_best && state_.best.best().front().step == state_.step) {
+    measured_ = {{state_.step, evaluation.metrics}};
+    best_.take(state_.step);
+  }
   StepRecord record;
   record.kind = "validation";
   record.step = state_.step;
@@ -313,6 +338,7 @@ bool Training::checkpoint_due(bool validated, bool is_best) const {
                         (state_.rollbacks.empty() || state_.rollbacks.back() != state_.step);
   if (skipping && !stop_ && state_.step != counts_.total_steps && !out_of_patience()) return false;
   const int64_t every = options_.checkpoints.every_steps;
+  if (best_.kept()) return (every > 0 && state_.step % every == 0) || stop_ || save_voted_;
   const bool by_steps = every > 0 ? state_.step % every == 0 : validated;
   return by_steps || is_best || stop_ || save_voted_ || state_.step == counts_.total_steps || out_of_patience();
 }
@@ -320,6 +346,8 @@ bool Training::checkpoint_due(bool validated, bool is_best) const {
 void Training::save() {
   const PhaseScope saving(Phase::kSave);
   const Stopwatch watch;
+  if (best_.kept() && ranks_.first() && !state_.best.empty() && state_.best.best().front().step != state_.step)
+    best_.put_away(Fence::join(options_.checkpoint_root, options_.attempt));
   nlohmann::json told = {{"loss", last_loss_ ? number_to_json(*last_loss_) : nlohmann::json()},
                          {"epoch", epochs_after(plan_, state_.step)},
                          {"metric", metric_}};
@@ -378,16 +406,19 @@ TrainOutcome Training::finished() {
   TrainOutcome outcome = outcome_so_far();
   outcome.end = state_.step < counts_.total_steps ? TrainEnd::kEarlyStopped : TrainEnd::kFinished;
   if (state_.best.empty()) outcome.best_step = state_.step;
-  outcome.best_checkpoint = snapshots_.find_whole(outcome.best_step);
+  const bool restored = best_.restore(outcome.best_step);
+  if (!restored) outcome.best_checkpoint = snapshots_.find_whole(outcome.best_step);
   if (!outcome.best_checkpoint.empty()) {
     load_checkpoint_weights(outcome.best_checkpoint, task_.parameters());
-  } else if (outcome.best_step != state_.step) {
+  } else if (!restored && outcome.best_step != state_.step) {
     if (ranks_.first())
       log_warning(cat("the best weights, of step ", outcome.best_step, ", are on disk no more; the last ones, of step ",
                       state_.step, ", are used instead"));
     outcome.best_step = state_.step;
   }
-  outcome.validation.after = evaluate_split(task_, corpus_, Split::kValidation, ranks_);
+  const auto measured = measured_.find(outcome.best_step);
+  outcome.validation.after =
+      measured != measured_.end() ? measured->second : evaluate_split(task_, corpus_, Split::kValidation, ranks_);
   if (options_.measure_test) outcome.test.after = evaluate_split(task_, corpus_, Split::kTest, ranks_);
   return outcome;
 }

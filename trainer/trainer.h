@@ -38,13 +38,18 @@ struct TrainerOptions {
   int64_t attempt = 1;          // whose fence (core/fence.h) stands there
   nlohmann::json identity;      // goes into every checkpoint; a resume compares what must be equal (corpus, batch, ...)
   nlohmann::json runtime;       // what equal bits depend on beside ranks and threads: build, CPU type
-  int64_t micro_batch_divisor = 1;   // > 1: passes are that much smaller, after a start that was out of memory
-  bool weights_follow = false;       // there is a checkpoint, and the parameters hold nothing before it is read
-  std::string request_file;          // `broadsheet checkpoint` makes this file: save now; empty: nobody asks
-  double end_time = 0;               // seconds since 1970 when the job's time is up: save and leave before; 0: never
-  std::vector<std::string> records;  // files that on_record() appends to: on disk before the next checkpoint is
+  int64_t micro_batch_divisor = 1;  // > 1: passes are that much smaller, after a start that was out of memory
+  std::string feature_folder;       // where the outputs of a frozen trunk are kept (trainer/features.h); empty: nowhere
+  bool weights_follow = false;      // there is a checkpoint, and the parameters hold nothing before it is read
+  std::string request_file;         // `broadsheet checkpoint` makes this file: save now; empty: nobody asks
+  double end_time = 0;              // seconds since 1970 when the job's time is up: save and leave before; 0: never
+  std::vector<std::string> records;          // files that on_record() appends to: on disk before the next checkpoint is
   std::vector<std::string> tokenizer_files;  // paths, copied into checkpoints so that each loads by itself
   Gate gate;
+  // Not empty: few checkpoints. Only checkpoints.every_steps (where given), every_minutes and leaving write one; the
+  // best weights are kept in memory, and here beside a checkpoint that lacks them (trainer/best_weights.h). An update
+  // that is never finite ends the run at once: there is nothing to go back to.
+  std::string best_folder;
   bool measure_test = true;  // false: the test split is not looked at, before or after
 };
 

@@ -1,4 +1,6 @@
 // All combinations, in the order of the file.
+#include <algorithm>
+
 #include "core/errors.h"
 #include "core/text.h"
 #include "experiments/search/sampling.h"
@@ -16,10 +18,13 @@ void check_size(const SearchSpace& space) {
                     cat("give ", name, " `values: [...]` or a `q`, or take method: sobol"));
   }
   if (combinations(space) <= kMostPoints) return;
+  const auto& parameters = space.parameters();
+  const bool has_conditions =
+      std::any_of(parameters.begin(), parameters.end(), [](const SearchParameter& one) { return !one.when.empty(); });
   // Conditions may make it smaller than the product says.
   GridWalk walk(space);
-  for (int64_t points = 0; walk.next(); ++points) {
-    if (points < kMostPoints) continue;
+  for (int64_t points = 0; !has_conditions || walk.next(); ++points) {
+    if (has_conditions && points < kMostPoints) continue;
     throw UserError("sweep.grid",
                     cat("method is grid, and the grid has more than ", with_thousands(kMostPoints), " points"),
                     "give fewer values, or take method: sobol with `trials`");

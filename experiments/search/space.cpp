@@ -134,7 +134,6 @@ bool SearchSpace::active(size_t index, const Assignment& so_far) const {
   return std::all_of(conditions.begin(), conditions.end(), [&](const Expression& one) { return one.holds(look); });
 }
 
-// What `searched` says of the active parameters that are searched, the rest by itself.
 Assignment SearchSpace::fill(const std::function<json(size_t index)>& searched) const {
   Assignment assignment;
   for (size_t i = 0; i < size(); ++i) {

@@ -71,6 +71,9 @@ class SearchSpace {
   // Every parameter at its number; entries of inactive, fixed and tied ones are not looked at. An active one whose
   // number is negative gets the middle. A tied one whose expression has no value gets none.
   Assignment at(const UnitPoint& units) const;
+  // The same for who decides as it goes: `searched` is asked for the values of the active searched parameters, in
+  // order.
+  Assignment fill(const std::function<nlohmann::json(size_t index)>& searched) const;
   UnitPoint units_of(const Assignment& assignment) const;
   // Fills in fixed and tied parameters and drops inactive ones; for `points:`. UserError("sweep.point") when an active
   // one has no value.
@@ -78,9 +81,9 @@ class SearchSpace {
   // Whether all constraints (`where:`) hold.
   bool allowed(const Assignment& assignment) const;
   const Base& base() const { return base_; }
+  bool has_constraints() const { return !constraints_.empty(); }
 
  private:
-  Assignment fill(const std::function<nlohmann::json(size_t index)>& searched) const;
   Expression::Lookup lookup(const Assignment& assignment) const;
   std::vector<SearchParameter> parameters_;
   std::vector<Expression> constraints_;

@@ -83,6 +83,7 @@ RunEnd run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog, Open
   options.seed = config.seed;
   options.checkpoint_root = directory.checkpoints();
   options.attempt = directory.attempt();
+  options.feature_folder = corpus->folder() + "/features";
   options.weights_follow = weights_follow;
   options.micro_batch_divisor = directory.micro_batch_divisor(ranks);
   options.identity = checkpoint_identity(config, *tokenizer);
@@ -93,6 +94,7 @@ RunEnd run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog, Open
   options.tokenizer_files = tokenizer_paths(tokenizer_folder);
   options.gate = hooks.gate;
   options.measure_test = hooks.measure_test;
+  if (hooks.few_checkpoints) options.best_folder = directory.model();
   const TrainOutcome outcome = train(*task, *corpus, ranks, options, reporter);
   if (outcome.end == TrainEnd::kStopped) return {static_cast<int>(ExitCode::kStopped), false, outcome};
 

@@ -30,6 +30,7 @@ class OpenParts {
 struct RunHooks {
   Gate gate;
   bool measure_test = true;
+  bool few_checkpoints = false;  // TrainerOptions::best_folder
   // Whether the best weights are written as model/, asked with what they reached; empty: they are.
   std::function<bool(const TrainOutcome& outcome)> keeps_model;
 };

@@ -137,6 +137,7 @@ class Worker {
       hooks.gate.steps = task.at("gate_steps").get<std::vector<int64_t>>();
       hooks.gate.ask = [&](int64_t step, double best) { return ask(step, best, watch.seconds()); };
       hooks.measure_test = false;
+      hooks.few_checkpoints = true;
       hooks.keeps_model = [this](const TrainOutcome& outcome) { return keeps_model(outcome); };
       const RunEnd end = run(request, ranks_, watchdog, parts_, hooks);
       record = record_of(end, folder);

@@ -8,7 +8,6 @@
 #include "core/durable.h"
 #include "core/text.h"
 #include "data/shards.h"
-#include "experiments/run_status.h"
 #include "experiments/state_size.h"
 #include "experiments/sweep/mailbox.h"
 #include "experiments/sweep/study.h"
@@ -53,9 +52,12 @@ std::optional<Rate> measured_rate(const Sweep& sweep) {
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error))
     places.push_back(entry->path().string() + "/trials");
   for (const std::string& place : places) {
-    for (const std::string& run : exists(place) ? runs_at(place) : std::vector<std::string>{}) {
-      const auto time = std::filesystem::last_write_time(run + "/timings.jsonl", error);
-      if (!error) runs.emplace_back(time, run);
+    for (std::filesystem::directory_iterator at(place, error); !error && at != std::filesystem::directory_iterator();
+         at.increment(error)) {
+      const std::string run = at->path();
+      std::error_code none;
+      const auto time = std::filesystem::last_write_time(run + "/timings.jsonl", none);
+      if (!none) runs.emplace_back(time, run);
     }
   }
   std::sort(runs.rbegin(), runs.rend());

@@ -6,6 +6,7 @@
 
 #include "checkpoint_testing.h"
 #include "checkpoints/huggingface.h"
+#include "core/durable.h"
 #include "core/text.h"
 
 namespace broadsheet {
@@ -107,6 +108,37 @@ TEST(PartsOfALargeModel, AreShardsWithAnIndex) {
   }
   EXPECT_EQ(names.size(), 20u);
   EXPECT_EQ(model_index(model, {}, 1), "");
+}
+
+TEST_F(Parts, FrozenWeightsAreAShardByThemselvesThatTheFirstRankWrites) {
+  const std::vector<TensorView> frozen = {model_[0]}, trained = {model_[1], model_[2]};
+  EXPECT_TRUE(divides_frozen(4000, 1228));
+  EXPECT_FALSE(divides_frozen(0, 1228));
+  EXPECT_FALSE(divides_frozen(uint64_t{4} << 30, uint64_t{1} << 30));  // all ranks are to write so much
+  for (const int world : {1, 3}) {
+    TemporaryFolder folder;
+    std::vector<std::string> files;
+    for (int rank = 0; rank < world; ++rank) {
+      for (const TensorPart& part : plan_parts(trained, optimizer_, rank, world, frozen)) {
+        EXPECT_TRUE(rank == 0 || starts_with(part.file, "optimizer")) << part.file;
+        write_safetensors(cat(folder.path(), "/", part.file), part.tensors, part.metadata);
+        files.push_back(part.file);
+      }
+    }
+    write_file_durably(folder.path() + "/model.safetensors.index.json",
+                       model_index(trained, optimizer_, world, frozen));
+    const SafetensorsFile alone = SafetensorsFile::open(cat(folder.path(), "/", kFrozenFile));
+    ASSERT_EQ(alone.tensors().size(), 1u);
+    EXPECT_EQ(alone.tensors()[0].name, "embeddings");
+    const WeightFiles weights = WeightFiles::open(folder.path());
+    EXPECT_EQ(weights.names(), (std::vector<std::string>{"bias", "dense", "embeddings"}));
+    const OptimizerParts parts = OptimizerParts::open(folder.path(), files);
+    std::vector<std::byte> bytes(optimizer_[1].bytes.size());
+    TensorView target = optimizer_[1];
+    target.bytes = bytes;
+    parts.read(target);
+    EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), optimizer_[1].bytes.begin()));
+  }
 }
 
 TEST_F(Parts, AMissingFileIsAGapAndNamed) {

@@ -1,5 +1,8 @@
 #include "checkpoints/saver.h"
 
+#include <sys/stat.h>
+
+#include <filesystem>
 #include <thread>
 
 #include "checkpoint_testing.h"
@@ -39,6 +42,43 @@ TEST(Saver, WhatItCommitsIsWholeAndOldOnesGo) {
   std::vector<int64_t> steps;
   for (const CheckpointInfo& checkpoint : list_checkpoints(folder.path())) steps.push_back(checkpoint.step);
   EXPECT_EQ(steps, (std::vector<int64_t>{1, 3, 4}));
+}
+
+ino_t file_number(const std::string& path) {
+  struct stat status {};
+  EXPECT_EQ(::stat(path.c_str(), &status), 0) << path;
+  return status.st_ino;
+}
+
+TEST(Saver, AnEarlierPartWithTheSameBytesGetsASecondNameAndIsWrittenWhereThatIsGone) {
+  TemporaryFolder folder;
+  const Attempt attempt(folder.path());
+  Saver saver(attempt.fence(), folder.path());
+  const auto save_with = [&](int64_t step, const std::vector<EarlierPart>& earlier, PartRecord& record) {
+    SaveRequest request = request_of(step);
+    request.earlier = earlier;
+    saver.write(std::move(request));
+    SavedParts parts = saver.take_parts();
+    record = parts.records.at(0);
+    saver.commit(std::move(parts.records), {{"step", step}}, {100, 0, {}});
+    const Committed done = saver.take_commit();
+    EXPECT_EQ(done.error, "");
+    EXPECT_EQ(verify_checkpoint(open_checkpoint(done.folder)), std::vector<std::string>{});
+    return done.folder;
+  };
+  const std::string name = "/model.safetensors";
+  PartRecord first, second, third;
+  const std::string one = save_with(1, {}, first);
+  const std::string two = save_with(2, {{"/nowhere", first}, {one, first}}, second);
+  EXPECT_EQ(file_number(two + name), file_number(one + name));
+  EXPECT_EQ(second.sum, first.sum);
+  std::filesystem::remove_all(one);
+  EXPECT_EQ(verify_checkpoint(open_checkpoint(two)), std::vector<std::string>{});
+  PartRecord cut = first;
+  cut.size -= 1;
+  const std::string three = save_with(3, {{one, first}, {two, cut}}, third);
+  EXPECT_NE(file_number(three + name), file_number(two + name));
+  EXPECT_EQ(third.sum, first.sum);
 }
 
 TEST(Saver, TheRecordsSurviveTheirWayToTheFirstRank) {

@@ -101,6 +101,4 @@ inline FieldConfig field(const std::string& from, FieldKind kind) {
   return config;
 }
 
-constexpr std::array<Split, 3> kAllSplits = {Split::kTrain, Split::kValidation, Split::kTest};
-
 }  // namespace broadsheet

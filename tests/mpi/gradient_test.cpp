@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "data/plan.h"
 #include "mpi/mpi_test.h"
+#include "mpi/small_bert.h"
 #include "mpi/two_layer_task.h"
 #include "trainer/parallel/data_parallel.h"
 #include "trainer/parallel/mpi_communicator.h"
@@ -13,39 +14,6 @@
 
 namespace broadsheet {
 namespace {
-
-// The hundred tokens of MemoryCorpus and five special ones.
-class CountingTokenizer : public Tokenizer {
- public:
-  std::vector<int32_t> encode(std::string_view) const override { return {}; }
-  std::string decode(const std::vector<int32_t>&) const override { return ""; }
-  int32_t vocab_size() const override { return 105; }
-  const std::string& token(int32_t) const override { return name_; }
-  SpecialTokens special_tokens() const override { return {100, 101, 102, 103, 104}; }
-  bool continues_word(int32_t) const override { return false; }
-  const std::string& fingerprint() const override { return name_; }
-
- private:
-  std::string name_ = "counting";
-};
-
-std::unique_ptr<Task> small_bert(const std::string& kind) {
-  TaskRequest request;
-  request.model.architecture = "bert";
-  request.model.config = {{"vocab_size", 105},          {"hidden_size", 32},
-                          {"num_hidden_layers", 2},     {"num_attention_heads", 4},
-                          {"intermediate_size", 64},    {"max_position_embeddings", 32},
-                          {"hidden_dropout_prob", 0.2}, {"attention_probs_dropout_prob", 0.2},
-                          {"initializer_range", 0.2}};
-  request.task.kind = kind;
-  request.task.text = "text";
-  request.task.label = "label";
-  request.max_length = 32;
-  request.seed = 4;
-  request.classes = {"a", "b", "c"};
-  request.tokenizer = std::make_shared<CountingTokenizer>();
-  return make_task(request);
-}
 
 // Gradients of one step of 32 examples in passes of `micro_batch_size` on each of the ranks.
 std::vector<at::Tensor> gradients(const std::string& kind, Communicator& ranks, int64_t micro_batch_size) {

@@ -188,6 +188,36 @@ TEST(Training, LeavesAtAGateAndGoesOnToTheSameBits) {
   EXPECT_LE(asked[1].second, asked[0].second);  // of a loss: the best so far
 }
 
+TEST(Training, WithFewCheckpointsEndsWithTheSameBits) {
+  const MemoryCorpus corpus(33, 20, 10);
+  TrainerOptions options = make_options(shared_folder("many"));
+  options.train.learning_rate = 5;  // so that the best step is not the last one
+  options.train.max_grad_norm = 0;
+  options.train.lr_scheduler_type = "constant";
+  options.checkpoints.every_steps = 0;
+  const Trained many = train_task(corpus, world(), options);
+  ASSERT_LT(many.outcome.best_step, many.outcome.steps);
+  options.checkpoint_root = shared_folder("few");
+  options.best_folder = options.checkpoint_root + "-best";
+  const Trained few = train_task(corpus, world(), options);
+  EXPECT_TRUE(many.weights == few.weights);
+  EXPECT_EQ(many.outcome.best_step, few.outcome.best_step);
+  EXPECT_EQ(many.outcome.validation.after, few.outcome.validation.after);
+  EXPECT_TRUE(few.notes.checkpoints.empty());
+  // It leaves after the best step: the best weights come back from where they were put.
+  for (const int64_t leave_at : {3, 6, 9}) {
+    options.checkpoint_root = shared_folder(cat("left-", leave_at));
+    options.best_folder = options.checkpoint_root + "-best";
+    options.gate.steps = {leave_at};
+    options.gate.ask = [](int64_t, double) { return GateAnswer::kLeave; };
+    EXPECT_TRUE(train_task(corpus, world(), options).outcome.at_gate);
+    options.gate = {};
+    const Trained again = train_task(corpus, world(), options);
+    EXPECT_TRUE(many.weights == again.weights) << "left at " << leave_at;
+    EXPECT_EQ(many.outcome.validation.after, again.outcome.validation.after);
+  }
+}
+
 TEST(Training, DoesNotLookAtTheTestSplitWhenItIsNotToBeMeasured) {
   const MemoryCorpus corpus(33, 20, 10);
   TrainerOptions options = make_options(shared_folder("no-test"));

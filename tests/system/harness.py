@@ -236,7 +236,7 @@ def kept(run_dir):
     return {
         "model": sha256(run_dir / "model/model.safetensors"),
         "last checkpoint": last.name,
-        "last weights": sha256(last / "model.safetensors"),
+        "last weights": [(part.name, sha256(part)) for part in sorted(last.glob("model*.safetensors"))],
         "last optimizer": [(part.name, sha256(part)) for part in sorted(last.glob("optimizer*.safetensors"))],
         "metrics": (run_dir / "metrics.jsonl").read_text(),
         # The two runs differ in their name alone.

@@ -292,15 +292,26 @@ class Sweeps(SystemTest):
         self.assertEqual({t["state"] for t in self.table("silent")["trials"]}, {"done"})
 
     def test_what_cannot_be_trained_is_a_result(self):
-        file = self.work.folder / "diverges.yaml"
-        text = SWEEP % dict(name="diverges", method="grid", trials=2, concurrency=1, more="")
+        file = self.work.folder / "infeasible.yaml"
+        text = SWEEP % dict(name="infeasible", method="grid", trials=2, concurrency=1, more="")
         begin, end = text.index("  train.learning_rate"), text.index("trials:")
-        file.write_text(text[:begin] + "  train.learning_rate: {values: [1e-3, 1e30]}\n" + text[end:])
+        file.write_text(text[:begin] + "  data.max_length: {values: [100, 48]}\n" + text[end:])
         done = broadsheet("sweep", file)
         self.assertEqual(done.returncode, DONE, done.stderr)
-        states = {t["parameters"]["train.learning_rate"]: t["state"] for t in self.table("diverges")["trials"]}
-        self.assertEqual(states[1e-3], "done")
-        self.assertIn(states[1e30], ("infeasible", "done"))
+        states = {t["parameters"]["data.max_length"]: (t["state"], t.get("why", "")) for t in self.table("infeasible")["trials"]}
+        self.assertEqual(states[48][0], "done")
+        self.assertEqual(states[100][0], "infeasible")
+        self.assertIn("positions", states[100][1])
+
+    def test_when_nothing_can_be_trained_it_says_so(self):
+        file = self.work.folder / "hopeless.yaml"
+        text = SWEEP % dict(name="hopeless", method="random", trials=9, concurrency=1, more="")
+        begin, end = text.index("  train.learning_rate"), text.index("trials:")
+        file.write_text(text[:begin] + "  data.max_length: {distribution: int_uniform, min: 80, max: 400}\n" + text[end:])
+        done = broadsheet("sweep", file)
+        self.assertEqual(done.returncode, USER, done.stderr)
+        self.assertIn("positions", done.stderr)
+        self.assertLess(len(list((self.folder("hopeless") / "trials").iterdir())), 9)
 
     def test_cancel_ends_it_until_the_next_start(self):
         file = self.file("cancelled", trials=8)

@@ -88,7 +88,21 @@ at::Tensor BertModel::run_layer(int64_t number, const at::Tensor& hidden, const 
   return layer.output_norm(dropped(layer.output(wide), DropoutSite::kFeedForward) + middle);
 }
 
+bool BertModel::trunk_is_frozen() const {
+  return std::none_of(parameters_.begin(), parameters_.end(),
+                      [](const Parameter& p) { return p.layer != kHeadLayer && p.tensor.requires_grad(); });
+}
+
 at::Tensor BertModel::encode(const PackedInput& input, const PassContext& pass) const {
+  if (!trunk_is_frozen()) return run_trunk(input, pass);
+  const at::NoGradGuard no_grad;
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  PassContext plain = pass;
+  plain.training = false;
+  return run_trunk(input, plain);
+}
+
+at::Tensor BertModel::run_trunk(const PackedInput& input, const PassContext& pass) const {
   at::Tensor hidden = at::embedding(word_embeddings_, input.tokens, config_.pad_token_id) +
                       at::embedding(type_embeddings_, input.token_types) +
                       at::embedding(position_embeddings_, input.positions);
@@ -102,15 +116,19 @@ at::Tensor BertModel::masked_lm_logits(const at::Tensor& hidden) const {
   return decoder_(transform_norm_(activate(transform_(hidden)))).to(at::kFloat);
 }
 
-at::Tensor BertModel::classify(const at::Tensor& hidden, const PackedInput& input, const PassContext& pass) const {
+at::Tensor BertModel::first_rows(const at::Tensor& hidden, const PackedInput& input) const {
   const std::vector<int64_t> firsts(input.boundaries.begin(), input.boundaries.end() - 1);
-  const at::Tensor rows = at::tensor(at::ArrayRef<int64_t>(firsts), at::kLong).to(hidden.device());
-  at::Tensor pooled = at::tanh(pooler_(hidden.index_select(0, rows)));
+  return hidden.index_select(0, at::tensor(at::ArrayRef<int64_t>(firsts), at::kLong).to(hidden.device()));
+}
+
+at::Tensor BertModel::classify(const at::Tensor& rows, const std::vector<int64_t>& examples,
+                               const PassContext& pass) const {
+  at::Tensor pooled = at::tanh(pooler_(rows));
   const double p = config_.classifier_dropout.value_or(config_.hidden_dropout_prob);
   if (pass.training && p > 0) {
     std::vector<int64_t> boundaries;  // one row per sequence
-    for (size_t s = 0; s < input.boundaries.size(); ++s) boundaries.push_back(static_cast<int64_t>(s));
-    pooled = packed_dropout(pooled, boundaries, dropout_keys(pass, input.examples, -2, DropoutSite::kHead), p);
+    for (size_t s = 0; s <= examples.size(); ++s) boundaries.push_back(static_cast<int64_t>(s));
+    pooled = packed_dropout(pooled, boundaries, dropout_keys(pass, examples, kHeadLayer, DropoutSite::kHead), p);
   }
   return classifier_(pooled).to(at::kFloat);
 }

@@ -48,14 +48,24 @@ class BertModel {
   const BertConfig& config() const { return config_; }
   // Handles to the tensors that the forward pass reads: changing one in place changes the model.
   ParameterList& parameters() { return parameters_; }
+  const ParameterList& parameters() const { return parameters_; }
   const LoadReport& load_report() const { return report_; }
 
+  // Whether nothing below the head is trained. Such a trunk runs without graph, dropout or autocast, in training as in
+  // evaluation: its outputs are a function of the text alone (Note [A frozen trunk is computed once]).
+  bool trunk_is_frozen() const;
   // Last hidden states [total, hidden], float32.
   at::Tensor encode(const PackedInput& input, const PassContext& pass) const;
   // Logits [rows, vocabulary], float32, of hidden states [rows, hidden].
   at::Tensor masked_lm_logits(const at::Tensor& hidden) const;
-  // Logits [sequences, labels], float32, from the first token of each sequence.
-  at::Tensor classify(const at::Tensor& hidden, const PackedInput& input, const PassContext& pass) const;
+  // Of hidden states [total, hidden] those of the first token of each sequence [sequences, hidden].
+  at::Tensor first_rows(const at::Tensor& hidden, const PackedInput& input) const;
+  // Logits [sequences, labels], float32, of such rows; examples: keys of their random streams.
+  at::Tensor classify(const at::Tensor& rows, const std::vector<int64_t>& examples, const PassContext& pass) const;
+  // Both in one.
+  at::Tensor classify(const at::Tensor& hidden, const PackedInput& input, const PassContext& pass) const {
+    return classify(first_rows(hidden, input), input.examples, pass);
+  }
 
  private:
   struct Dense {  // weight [out, in], bias [out]
@@ -73,6 +83,7 @@ class BertModel {
     Norm attention_norm, output_norm;
   };
 
+  at::Tensor run_trunk(const PackedInput& input, const PassContext& pass) const;
   void allocate();
   void settle(ModelValues values, uint64_t seed);
   void initialise(const std::vector<std::string>& names, uint64_t seed);

@@ -15,7 +15,6 @@ namespace {
 using Init = ParameterSpec::Init;
 using Specs = std::vector<ParameterSpec>;
 
-constexpr int64_t kHead = -2;
 constexpr double kMostParameters = 4e9;
 constexpr size_t kShownFaults = 10;
 const char* const kWordEmbeddings = "bert.embeddings.word_embeddings.weight";
@@ -40,7 +39,7 @@ void check_before_allocating(const Specs& specs, const WeightFiles& files, bool 
   std::vector<std::string> missing;
   for (const ParameterSpec& spec : specs) {
     const TensorView* found = find_weight(files, spec.name, aliases_of(spec.name));
-    if (found == nullptr && spec.layer != kHead) missing.push_back(spec.name);
+    if (found == nullptr && spec.layer != kHeadLayer) missing.push_back(spec.name);
     const bool skipped = !keep_classifier && starts_with(spec.name, "classifier.");
     if (found != nullptr && !skipped) check_weight(spec.name, spec.shape, *found, faults);
     if (faults.all().size() >= kShownFaults) break;
@@ -75,16 +74,16 @@ std::vector<ParameterSpec> bert_parameters(const BertConfig& config, const BertH
   }
   if (heads.masked_lm) {
     if (config.tie_word_embeddings) {
-      specs.push_back({"cls.predictions.bias", {config.vocab_size}, Init::kZeros, false, kHead});
+      specs.push_back({"cls.predictions.bias", {config.vocab_size}, Init::kZeros, false, kHeadLayer});
     } else {
-      add_dense(specs, "cls.predictions.decoder", config.vocab_size, hidden, kHead);
+      add_dense(specs, "cls.predictions.decoder", config.vocab_size, hidden, kHeadLayer);
     }
-    add_dense(specs, "cls.predictions.transform.dense", hidden, hidden, kHead);
-    add_norm(specs, "cls.predictions.transform.LayerNorm", hidden, kHead);
+    add_dense(specs, "cls.predictions.transform.dense", hidden, hidden, kHeadLayer);
+    add_norm(specs, "cls.predictions.transform.LayerNorm", hidden, kHeadLayer);
   }
   if (heads.labels > 0) {
-    add_dense(specs, "bert.pooler.dense", hidden, hidden, kHead);
-    add_dense(specs, "classifier", heads.labels, hidden, kHead);
+    add_dense(specs, "bert.pooler.dense", hidden, hidden, kHeadLayer);
+    add_dense(specs, "classifier", heads.labels, hidden, kHeadLayer);
   }
   return specs;
 }

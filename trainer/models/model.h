@@ -14,6 +14,8 @@
 
 namespace broadsheet {
 
+inline constexpr int64_t kHeadLayer = -2;  // of Parameter::layer
+
 struct Parameter {
   std::string name;    // Hugging Face's name: "bert.encoder.layer.0.attention.self.query.weight"
   at::Tensor tensor;   // float32 leaf; requires_grad tells whether it is trained

@@ -74,15 +74,15 @@ class Classification : public TextTask {
  protected:
   at::Tensor labelled_loss(const Batch& batch, const PackedInput& input, const PassContext& pass) override {
     const at::Tensor labels = at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong);
-    return at::cross_entropy_loss(logits(input, pass), labels, {}, at::Reduction::Sum);
+    return at::cross_entropy_loss(head_logits(batch, input, pass), labels, {}, at::Reduction::Sum);
   }
 
   void measure(const Batch& batch, const PackedInput& input, Metrics& metrics) override {
-    static_cast<ClassificationMetrics&>(metrics).add(logits(input, {}), batch.labels);
+    static_cast<ClassificationMetrics&>(metrics).add(head_logits(batch, input, {}), batch.labels);
   }
 
   std::vector<Prediction> answer(const Tokenizer&, const Batch& batch, const PackedInput& input) override {
-    const at::Tensor probabilities = at::softmax(logits(input, {}).to(at::kDouble), 1).contiguous();
+    const at::Tensor probabilities = at::softmax(head_logits(batch, input, {}).to(at::kDouble), 1).contiguous();
     std::vector<Prediction> predictions;
     for (int64_t s = 0; s < batch.sequences(); ++s) {
       const double* row = probabilities.const_data_ptr<double>() + s * classes();
@@ -97,9 +97,6 @@ class Classification : public TextTask {
 
  private:
   int64_t classes() const { return static_cast<int64_t>(setup_.classes.size()); }
-  at::Tensor logits(const PackedInput& input, const PassContext& pass) const {
-    return model_.classify(model_.encode(input, pass), input, pass);
-  }
 
   // Our id of each class of the corpus, by name: another corpus may number them in another order.
   std::vector<int64_t> class_ids(const ShardSet& corpus) const {

@@ -61,16 +61,16 @@ class Regression : public TextTask {
 
  protected:
   at::Tensor labelled_loss(const Batch& batch, const PackedInput& input, const PassContext& pass) override {
-    return at::mse_loss(scores(input, pass), at::tensor(at::ArrayRef<float>(batch.targets), at::kFloat),
+    return at::mse_loss(scores(batch, input, pass), at::tensor(at::ArrayRef<float>(batch.targets), at::kFloat),
                         at::Reduction::Sum);
   }
 
   void measure(const Batch& batch, const PackedInput& input, Metrics& metrics) override {
-    static_cast<RegressionMetrics&>(metrics).add(scores(input, {}), batch.targets);
+    static_cast<RegressionMetrics&>(metrics).add(scores(batch, input, {}), batch.targets);
   }
 
   std::vector<Prediction> answer(const Tokenizer&, const Batch& batch, const PackedInput& input) override {
-    const at::Tensor values = scores(input, {}).contiguous();
+    const at::Tensor values = scores(batch, input, {}).contiguous();
     std::vector<Prediction> predictions;
     for (int64_t s = 0; s < batch.sequences(); ++s)
       predictions.push_back({{"score", values.const_data_ptr<float>()[s]}});
@@ -78,8 +78,8 @@ class Regression : public TextTask {
   }
 
  private:
-  at::Tensor scores(const PackedInput& input, const PassContext& pass) const {
-    return model_.classify(model_.encode(input, pass), input, pass).squeeze(1);
+  at::Tensor scores(const Batch& batch, const PackedInput& input, const PassContext& pass) const {
+    return head_logits(batch, input, pass).squeeze(1);
   }
 
   const std::string metric_ = "mse";

@@ -189,7 +189,7 @@ void apply_freeze(ParameterList& parameters, const FreezeConfig& freeze) {
   }
   bool any = false;
   for (Parameter& parameter : parameters) {
-    const bool head = parameter.layer == -2;
+    const bool head = parameter.layer == kHeadLayer;
     const bool frozen = (freeze.all_but_head && !head) || (freeze.embeddings && parameter.layer == -1) ||
                         (parameter.layer >= 0 && parameter.layer < freeze.layers);
     parameter.tensor.requires_grad_(!frozen);

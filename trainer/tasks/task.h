@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "data/batch.h"
+#include "data/feature_store.h"
 #include "data/shards.h"
 #include "trainer/config.h"
 #include "trainer/models/model.h"
@@ -63,6 +64,18 @@ class Task {
   virtual std::vector<Prediction> predict(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
                                           const std::vector<std::string>& pairs) = 0;
 
+  // Where nothing below the head is trained and the head reads one row of numbers for each document, that row never
+  // changes: it may be computed once and kept (Note [A frozen trunk is computed once] in trainer/features.h).
+  // The numbers in a row; 0: the trunk is trained, or this task's head reads more than a row.
+  virtual int64_t feature_width() const { return 0; }
+  // What the rows depend on besides the corpus: weights, shapes, fields, length, tokenizer, code.
+  virtual nlohmann::json feature_identity() const { return {}; }
+  // The rows of a batch, float32 [sequences, width], contiguous.
+  virtual at::Tensor compute_features(const Batch& /*batch*/) { return {}; }
+  // From now on make_batch() of the corpus that `store` belongs to adds its rows, and passes begin with them. The trunk
+  // must keep its weights.
+  virtual void use_features(std::shared_ptr<const FeatureStore> /*store*/) {}
+
   // config.json of the model folder that this task writes ("architectures": ["BertForSequenceClassification"], ...).
   virtual nlohmann::json model_config() const = 0;
   // broadsheet.json beside it: {"task": {...}, "max_length": ..., "tokenizer_fingerprint": ...}: what evaluate and
@@ -87,7 +100,8 @@ std::unique_ptr<Task> make_task(const TaskRequest& request);
 // A plain Hugging Face folder with a classification head works too (id2label); `task` may then name the fields.
 std::unique_ptr<Task> load_task(const ModelLocation& location, const TaskConfig* task);
 
-// Sets requires_grad as `freeze` says. UserError when nothing would be trained or layers exceed the model's.
+// Sets requires_grad as `freeze` says. A trunk of which nothing is trained runs without dropout. UserError when nothing
+// would be trained or layers exceed the model's.
 void apply_freeze(ParameterList& parameters, const FreezeConfig& freeze);
 
 }  // namespace broadsheet

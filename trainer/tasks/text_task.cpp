@@ -1,8 +1,12 @@
 #include "trainer/tasks/text_task.h"
 
+#include <torch/version.h>
+
 #include <algorithm>
+#include <span>
 #include <utility>
 
+#include "core/checksum.h"
 #include "core/errors.h"
 #include "core/text.h"
 
@@ -11,6 +15,10 @@ namespace {
 
 constexpr int64_t kPredictBatch = 32;
 constexpr uint64_t kMostClasses = 1000000;
+
+// Part of every feature file's key. To be raised with any change of packing, embeddings, layers or attention that
+// changes what the trunk makes of a text by more than rounding.
+constexpr int64_t kTrunkCodeVersion = 1;
 
 BertModel make_model(const TaskSetup& setup, const BertHeads& heads) {
   const ModelValues values = setup.weights_follow ? ModelValues::kFollow : ModelValues::kRead;
@@ -103,7 +111,50 @@ PackSpec TextTask::pack_spec(Split split) const {
 }
 
 PackedInput TextTask::input_of(const Batch& batch) const {
+  if (!batch.features.empty()) return {{}, {}, {}, batch.boundaries, batch.examples};  // nobody reads the tokens
   return to_input(batch, at::kCPU);
+}
+
+int64_t TextTask::feature_width() const {
+  return reads_first_token() && model_.trunk_is_frozen() ? model_.config().hidden_size : 0;
+}
+
+nlohmann::json TextTask::feature_identity() const {
+  Xxh3 trunk;
+  for (const Parameter& parameter : model_.parameters()) {
+    if (parameter.layer == kHeadLayer) continue;
+    const std::string name = cat(parameter.name, ' ', parameter.tensor.nbytes(), '\n');
+    trunk.update(name.data(), name.size());
+    trunk.update(parameter.tensor.const_data_ptr(), parameter.tensor.nbytes());
+  }
+  nlohmann::json model = to_json(model_.config());
+  // Of initialisation and dropout the outputs do not depend.
+  for (const char* key :
+       {"hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "initializer_range"})
+    model.erase(key);
+  return {{"trunk", trunk.hex()},
+          {"model", model},
+          {"text", setup_.task.text},
+          {"text_pair", setup_.task.text_pair},
+          {"max_length", setup_.max_length},
+          {"tokenizer", setup_.tokenizer->fingerprint()},
+          {"code", kTrunkCodeVersion},
+          {"libtorch", TORCH_VERSION}};
+}
+
+at::Tensor TextTask::compute_features(const Batch& batch) {
+  BROADSHEET_ASSERT(feature_width() > 0);
+  const at::NoGradGuard no_grad;
+  if (batch.sequences() == 0) return at::empty({0, feature_width()}, at::kFloat);
+  const PackedInput input = to_input(batch, at::kCPU);
+  return model_.first_rows(model_.encode(input, {}), input).contiguous();
+}
+
+at::Tensor TextTask::head_logits(const Batch& batch, const PackedInput& input, const PassContext& pass) const {
+  if (batch.features.empty()) return model_.classify(model_.encode(input, pass), input, pass);
+  const at::Tensor rows = at::tensor(at::ArrayRef<float>(batch.features), at::kFloat)
+                              .view({batch.sequences(), model_.config().hidden_size});
+  return model_.classify(rows, batch.examples, pass);
 }
 
 int64_t TextTask::length(const ShardSet& corpus, Split split, int64_t document) const {
@@ -118,6 +169,12 @@ Batch TextTask::pack_documents(const ShardSet& corpus, Split split, const std::v
                       cat(corpus.folder(), ": token id ", token, " in split ", split_name(split),
                           " is outside the model's vocabulary of ", model_.config().vocab_size),
                       "prepare the corpus with the model's tokenizer");
+    }
+  }
+  if (features_ && features_->info().corpus == corpus.fingerprint()) {
+    for (const int64_t document : documents) {
+      const std::span<const float> row = features_->row(split, document);
+      batch.features.insert(batch.features.end(), row.begin(), row.end());
     }
   }
   return batch;

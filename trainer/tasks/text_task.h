@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "trainer/models/bert.h"
@@ -45,12 +46,20 @@ class TextTask : public Task {
   void evaluate(const Batch& batch, Metrics& metrics) override;
   std::vector<Prediction> predict(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
                                   const std::vector<std::string>& pairs) override;
+  int64_t feature_width() const override;
+  nlohmann::json feature_identity() const override;
+  at::Tensor compute_features(const Batch& batch) override;
+  void use_features(std::shared_ptr<const FeatureStore> store) override { features_ = std::move(store); }
   nlohmann::json model_config() const override;
   nlohmann::json broadsheet_config() const override;
 
  protected:
   TextTask(TaskSetup setup, const BertHeads& heads);
 
+  // Whether the head reads the first token of each sequence and nothing else.
+  virtual bool reads_first_token() const { return true; }
+  // What that head makes of a batch [sequences, labels], from its features where it has them.
+  at::Tensor head_logits(const Batch& batch, const PackedInput& input, const PassContext& pass) const;
   // The packed batch without labels. UserError("corpus.token") for ids outside the vocabulary.
   Batch pack_documents(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents) const;
   // Summed loss of a batch that has labels.
@@ -65,6 +74,8 @@ class TextTask : public Task {
  private:
   PackSpec pack_spec(Split split) const;
   PackedInput input_of(const Batch& batch) const;
+
+  std::shared_ptr<const FeatureStore> features_;
 };
 
 }  // namespace broadsheet
