@@ -54,6 +54,26 @@ class Readme(SystemTest):
         results = json.loads((self.folder / "runs/comments-classification/results.json").read_text())
         self.assertGreater(results["test"]["after"]["accuracy"], results["test"]["before"]["accuracy"])
 
+    def test_searching_hyperparameters(self):
+        self.write_comments()
+        for line in block("Your own text", "sh").splitlines()[:2]:
+            self.shell(line)
+        # Fewer trials, and of the head alone: the test's time is short.
+        with open(self.folder / "run.yaml", "a", encoding="utf-8") as file:
+            file.write("\nfreeze: all_but_head\n")
+        sweep = block("Searching hyperparameters", "yaml").replace("trials: 12", "trials: 4")
+        (self.folder / "sweep.yaml").write_text(sweep, encoding="utf-8")
+        lines = [line.split("#")[0] for line in block("Searching hyperparameters", "sh").splitlines()]
+        self.assertEqual([line.split()[1] for line in lines], ["sweep", "sweep", "status", "report"])
+        planned, _, status, report = [self.shell(line) for line in lines]
+        self.assertIn("4 trials", planned)
+        self.assertIn("finished", status)
+        self.assertTrue(pathlib.Path(report.strip()).is_file())
+        found = json.loads((self.folder / "runs/comments-search/results.json").read_text())
+        self.assertEqual(len(found["trials"]), 4)
+        # The trunk's outputs were computed by the first of them.
+        self.assertEqual(len(list((self.folder / "corpora/comments/features").glob("*.h5"))), 1)
+
     def test_on_a_slurm_cluster(self):
         self.write_comments()
         for line in block("Your own text", "sh").splitlines()[:2]:
