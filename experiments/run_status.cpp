@@ -131,7 +131,8 @@ void write_attempt_plan(const std::string& attempt_folder, const AttemptPlan& pl
 }
 
 bool is_run_folder(const std::string& folder) {
-  return exists(folder + "/run.yaml") || exists(job_folder(folder) + "/job.json");
+  if (exists(folder + "/run.yaml")) return true;
+  return exists(job_folder(folder) + "/job.json") && !exists(folder + "/sweep.yaml");
 }
 
 std::vector<std::string> runs_at(const std::string& path) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "core/durable.h"
 #include "core/text.h"
@@ -45,13 +46,6 @@ std::string reason_for_people(const QueuedJob& job) {
   std::string text = found == kMeanings.end() ? job.reason : cat(found->second, " (", job.reason, ")");
   if (!job.start.empty()) text += ", expected at " + job.start;
   return text;
-}
-
-const JobEvent* last_end(const std::vector<JobEvent>& events, const std::string& token) {
-  for (auto event = events.rbegin(); event != events.rend(); ++event) {
-    if (event->token == token) return event->event == "start" ? nullptr : &*event;
-  }
-  return nullptr;
 }
 
 bool has_started(const std::vector<JobEvent>& events, const std::string& token) {
@@ -128,12 +122,26 @@ void look_at_end(JobState& state) {
 
 }  // namespace
 
+const JobEvent* last_end(const std::vector<JobEvent>& events, const std::string& token) {
+  for (auto event = events.rbegin(); event != events.rend(); ++event) {
+    if (event->token == token) return event->event == "start" ? nullptr : &*event;
+  }
+  return nullptr;
+}
+
 QueueView::QueueView(double every_seconds) : every_(every_seconds), interval_(every_seconds) {}
 
+double QueueView::age() const {
+  return asked_once_ ? std::chrono::duration<double>(Clock::now() - asked_).count()
+                     : std::numeric_limits<double>::infinity();
+}
+
 void QueueView::refresh() {
-  const auto now = Clock::now();
-  if (asked_once_ && std::chrono::duration<double>(now - asked_).count() < interval_) return;
-  asked_ = now;
+  if (age() >= interval_) ask();
+}
+
+void QueueView::ask() {
+  asked_ = Clock::now();
   const bool first = !std::exchange(asked_once_, true);
   const auto shape = [](const std::vector<QueuedJob>& jobs) {
     std::string text;
@@ -157,6 +165,18 @@ const QueuedJob* QueueView::find(const JobRecord& record) const {
   const auto found =
       std::find_if(jobs_.begin(), jobs_.end(), [&](const QueuedJob& job) { return is_job_of(record, job); });
   return found == jobs_.end() ? nullptr : &*found;
+}
+
+std::optional<JobState> state_of_job(const std::string& folder, QueueView& queue) {
+  const std::optional<JobRecord> record = read_job_record(job_folder(folder));
+  if (!record) return std::nullopt;
+  const std::vector<JobEvent> events = read_job_events(job_folder(folder));
+  const JobEvent* end = last_end(events, record->token);
+  if (end == nullptr || end->action != "stop") queue.refresh();
+  JobState state;
+  state.progress.folder = folder;
+  look_at_job(state, *record, queue);
+  return state;
 }
 
 JobState state_of_run(const std::string& folder, QueueView& queue) {

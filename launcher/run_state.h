@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ class QueueView {
   explicit QueueView(double every_seconds = 30);
   // Asks Slurm when it is time. Not when no run that is looked at has a job.
   void refresh();
+  // Asks now.
+  void ask();
+  double age() const;                                      // seconds since Slurm was asked; infinite: never
   bool known() const { return known_; }                    // the last answer is there
   const std::string& trouble() const { return trouble_; }  // why not: "Slurm cannot be reached: ..."
   const QueuedJob* find(const JobRecord& record) const;    // nullptr: not in the queue
@@ -45,6 +49,11 @@ class QueueView {
   std::vector<QueuedJob> jobs_;
   std::string trouble_;
 };
+
+// The newest submission that was made in <folder>/job; `progress` is left alone. nullopt: there was none.
+std::optional<JobState> state_of_job(const std::string& folder, QueueView& queue);
+// The end of the newest start of a job with this token; nullptr: it has not ended, or not started.
+const JobEvent* last_end(const std::vector<JobEvent>& events, const std::string& token);
 
 JobState state_of_run(const std::string& folder, QueueView& queue);
 

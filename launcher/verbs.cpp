@@ -130,17 +130,19 @@ VerbSpec sweep_verb() {
 VerbSpec submit_verb() {
   return {
       "submit",
-      "run and corpus files on Slurm; survives preemption, time limits, node failures",
+      "run, corpus and sweep files on Slurm; survives preemption, time limits, node failures",
       {"FILE.yaml", 1, 0},
       {{"after", "ok|any", "Several files: each waits for the one before, to succeed (ok, unless given) or to end.",
         false},
        {"follow", "", "Stay and show the state of the jobs until all are over.", false},
-       {"run-dir", "DIR", "The run's directory; <runs_dir>/<name> unless given.", false},
+       {"run-dir", "DIR", "The run's or sweep's directory; <runs_dir>/<name> unless given.", false},
        {"fresh", "", "Start anew in a directory of its own beside an existing one.", false},
        {"resume", "", "As of train: go on although the file changed, where that is allowed.", false}},
       "Checks the files as train does, writes the job into <run>/job and gives it to sbatch; prints its id. How it is\n"
       "asked for is the file's section slurm, above the site's own file ($BROADSHEET_SITE or\n"
-      "/etc/broadsheet/site.yaml). A corpus file is asked for as the run file beside it, on one node.\n"
+      "/etc/broadsheet/site.yaml). A corpus file is asked for as the run file beside it, on one node. A\n"
+      "sweep file's job drives the sweep, on one node, as its run file asks; with `on: slurm` its trials are jobs of\n"
+      "their own. --set is about the run files; where there is none, about the sweep.\n"
       "\n"
       "The job saves and goes back into the queue when it is preempted, told to leave or out of time, goes on with\n"
       "half the micro-batch when it was out of memory and without a node that failed, and stops at what only you can\n"
@@ -148,7 +150,8 @@ VerbSpec submit_verb() {
       "\n"
       "Only a named list of variables travels with the job (slurm.export adds to it); the rest comes from\n"
       "slurm.preamble. See docs/slurm.md.",
-      {"broadsheet submit run.yaml --dry-run", "broadsheet submit corpus.yaml run.yaml --follow"},
+      {"broadsheet submit run.yaml --dry-run", "broadsheet submit corpus.yaml run.yaml --follow",
+       "broadsheet submit sweep.yaml --set on=slurm"},
       true,
       true};
 }

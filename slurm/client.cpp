@@ -150,6 +150,17 @@ std::vector<std::string> SlurmClient::node_names(const std::string& nodes) const
   return names;
 }
 
+bool SlurmClient::has_node(const std::string& host) const {
+  const ProgramAnswer answer = ask_program({"sinfo", "--noheader", "--Node", "--format", "%N %n %o"}, patience_);
+  if (!answer.good()) fail("sinfo", answer);
+  const std::string name = host.substr(0, host.find('.'));
+  for (const std::string& line : split(answer.out, '\n')) {
+    for (const std::string& word : split(line, ' '))
+      if (word.substr(0, word.find('.')) == name) return true;
+  }
+  return false;
+}
+
 void SlurmClient::cancel(const std::string& id) const {
   const ProgramAnswer answer = ask_program({"scancel", id}, patience_);
   if (!answer.good() && !means_unknown_job(answer.err)) fail("scancel", answer);

@@ -46,6 +46,8 @@ class SlurmClient {
   std::map<std::string, std::string> node_states(const std::string& nodes) const;
   std::vector<std::string> node_names(const std::string& nodes) const;  // "n[1-2]" -> n1, n2
 
+  bool has_node(const std::string& host) const;  // whether this machine, by its short name, is one of the cluster's
+
   // A job that is gone already is no error. Throw slurm.unreachable, or RunError("slurm.refused") with Slurm's words.
   void cancel(const std::string& id) const;
   void signal_batch(const std::string& id, const std::string& signal) const;  // to its script alone

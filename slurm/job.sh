@@ -72,9 +72,9 @@ begun=$?
 [ "$begun" = 0 ] || exit $((begun == 3 ? 0 : begun))
 
 export BROADSHEET_START=$start
-[ "${SLURM_RESTART_COUNT:-0}" = 0 ] || resume=''
+[ "${SLURM_RESTART_COUNT:-0}" = 0 ] || [ "$verb" = sweep ] || resume=''
 work=("$program" "$verb" "$config")
-[ "$verb" != train ] || work+=(--run-dir "$run_dir" ${resume:+"$resume"})
+[ -z "$run_dir" ] || work+=(--run-dir "$run_dir" ${resume:+"$resume"})
 case $launcher in # the guard keeps srun from killing the ranks while they save (slurm/term_guard.c)
   srun) work=(env LD_PRELOAD="$guard${LD_PRELOAD:+:$LD_PRELOAD}" srun --mpi=pmix --kill-on-bad-exit=1 --export=ALL --cpus-per-task="$cpus" "${container[@]}" "${work[@]}") ;;
   *) work=("${container[@]}" "${work[@]}") ;; # mpirun, or nothing, is started by the program itself

@@ -15,7 +15,7 @@ namespace broadsheet {
 struct JobRecord {
   std::string token;
   std::string id;                    // Slurm's; empty: sbatch was about to be called, or has not told
-  std::string kind;                  // train | prepare
+  std::string kind;                  // train | prepare | sweep | --worker
   std::string submitted;             // UTC
   std::vector<std::string> command;  // sbatch and its arguments
   std::vector<std::string> after;

@@ -11,7 +11,7 @@
 namespace broadsheet {
 
 struct JobSpec {
-  std::string kind;                // "train" or "prepare": the verb that it runs
+  std::string kind;                // the verb that it runs: "train", "prepare", "sweep" or "--worker"
   std::string name;                // of the job; [A-Za-z0-9._-]
   std::string folder;              // <run>/job: the script, its parameters, its records; absolute
   std::string place;               // the job's working directory; its log is below it: <place>/logs/job-<id>.log
@@ -19,8 +19,8 @@ struct JobSpec {
   std::string tool;                // broadsheet-job, absolute
   std::string guard;               // broadsheet-term-guard.so, absolute
   std::string config;              // the file that the verb is given
-  std::string run_dir;             // of kind "train"
-  bool resume = false;             // the first start is `train --resume`
+  std::string run_dir;             // of kinds "train" and "sweep"
+  bool resume = false;             // the first start is `train --resume`; all are `sweep --resume`
   int64_t threads = 1;             // of each rank
   std::string launcher;            // "srun" or "mpirun"; "none" for what has no ranks
   std::string token;               // goes into --comment

@@ -1,10 +1,12 @@
 #include "experiments/sweep/mailbox.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "core/durable.h"
 #include "core/errors.h"
 #include "core/log.h"
+#include "core/path.h"
 #include "core/text.h"
 
 namespace broadsheet {
@@ -137,6 +139,19 @@ std::optional<LegRecord> read_leg(const std::string& trial_folder, int64_t leg) 
     record.failure = json.at("failure");
     return record;
   });
+}
+
+void end_open_leg(const std::string& worker_folder, LegRecord record) {
+  const std::optional<TrialTask> task = read_task(worker_folder);
+  if (!task || task->leave) return;
+  const std::optional<LegRecord> leg = read_leg(task->folder, task->leg);
+  if (leg && leg->ended()) return;
+  if (leg) {
+    record.step = std::max(record.step, leg->step);
+    record.value = leg->value;
+  }
+  record.worker = file_name(worker_folder);
+  write_leg(task->folder, task->leg, record);
 }
 
 void retire(const std::string& worker_folder) {

@@ -64,6 +64,8 @@ struct LegRecord {
 };
 void write_leg(const std::string& trial_folder, int64_t leg, const LegRecord& record);
 std::optional<LegRecord> read_leg(const std::string& trial_folder, int64_t leg);
+// For whoever sees a worker end: puts `record` down for the leg that its task names, unless that has ended.
+void end_open_leg(const std::string& worker_folder, LegRecord record);
 std::string leg_file(const std::string& trial_folder, int64_t leg);
 
 // Marks `worker` as given up. It may have started nothing yet, and will not then.

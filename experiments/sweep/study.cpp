@@ -336,7 +336,7 @@ SweepView Study::view(const std::string& folder) const {
   view.trials_wanted = config.trials;
   view.repeat = config.repeat;
   view.early_terminate = config.early_terminate;
-  view.rungs = termination_->rungs();
+  if (termination_) view.rungs = termination_->rungs();
   view.best = best();
   view.parameters = sweep_.space.parameters();
   for (const Trial& one : trials_) {

@@ -135,6 +135,7 @@ RunConfig trial_config(const Sweep& sweep, const Assignment& assignment, int64_t
   const std::string whole = absolute_path(folder);
   config.name = file_name(whole);
   config.runs_dir = parent_folder(whole);
+  config.launch = sweep.base.launch;  // Slurm's ranks may have been settled since the file was read
   return config;
 }
 

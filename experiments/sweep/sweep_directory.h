@@ -23,9 +23,11 @@ class SweepDirectory {
  public:
   // Makes the folder and takes its lock (UserError("lock.held") names the holder). UserError("sweep.changed") when it
   // holds a sweep of another file: lists the keys, and says what --fresh and --resume would do. With `resume`, trials,
-  // concurrency, on, budget, keep_best and max_failures may differ.
+  // concurrency, on, budget, keep_best and max_failures may differ, and of the run file launch and slurm.
   static SweepDirectory open(const Sweep& sweep, const std::string& folder, RunChoice choice,
                              const Incarnation& incarnation = {});
+  // Where open() would have it, by the same rules, and the same refusals of another file's sweep; writes nothing.
+  static std::string place_of(const Sweep& sweep, const std::string& folder, RunChoice choice);
   // For those who only look: the sweep as it was begun. UserError("sweep.not_found").
   static Sweep read(const std::string& folder);
 

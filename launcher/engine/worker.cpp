@@ -75,7 +75,9 @@ LegRecord record_of_finished(const std::string& folder) {
 
 class Worker {
  public:
-  explicit Worker(std::string folder, Communicator& ranks) : folder_(std::move(folder)), ranks_(ranks) {}
+  // `lock`: of the folder, on the first rank.
+  Worker(std::string folder, Communicator& ranks, const FolderLock* lock)
+      : folder_(std::move(folder)), ranks_(ranks), lock_(lock) {}
 
   int serve() {
     while (true) {
@@ -93,6 +95,8 @@ class Worker {
   // First rank. Empty: nothing yet. Never waits long: the other ranks wait for it.
   std::string next_task() {
     if (stop_requested()) return kStopped;
+    // A later start of the same job has come: the mailbox is its own now.
+    if (!lock_->held()) return kLeave;
     if (is_retired(folder_) || idle_.seconds() > kIdleLimit) return kLeave;
     const std::optional<TrialTask> task = read_task(folder_);
     if (!task || task->sequence <= last_sequence_ || task->driver < driver_) {
@@ -215,6 +219,7 @@ class Worker {
 
   std::string folder_;
   Communicator& ranks_;
+  const FolderLock* lock_;
   OpenParts parts_;
   FolderWatch watch_;
   TrialTask task_;  // first rank only
@@ -239,9 +244,13 @@ int serve_trials(const std::string& folder) {
   }
   ranks->barrier();
   // A stop may be passed on now: every rank handles it.
-  if (ranks->first())
+  if (ranks->first()) {
     write_file_durably(folder + "/ranks.json", nlohmann::json{{"ranks", nlohmann::json::array()}}.dump());
-  return Worker(folder, *ranks).serve();
+    if (const std::string start = job_start_folder(); !start.empty()) write_file_durably(start + "/ready", "");
+  }
+  const int code = Worker(folder, *ranks, lock ? &*lock : nullptr).serve();
+  if (ranks->first()) record_job_end(code);
+  return code;
 }
 
 }  // namespace broadsheet

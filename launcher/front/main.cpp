@@ -63,8 +63,12 @@ int main(int argc, char** argv) {
   // A rank becomes the engine, which has handlers: until then nothing that srun passes on may end it.
   if (broadsheet::started_as() == broadsheet::StartedAs::kRank) broadsheet::hold_stop_signals();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.size() == 2 && arguments[0] == broadsheet::kWorkerFlag)
-    return broadsheet::answer(/*json=*/false, [&] { return broadsheet::supervise_worker(arguments[1]); });
+  if (arguments.size() == 2 && arguments[0] == broadsheet::kWorkerFlag) {
+    return broadsheet::answer(/*json=*/false, [&] {
+      if (broadsheet::started_as() == broadsheet::StartedAs::kRank) broadsheet::become_engine(arguments);
+      return broadsheet::supervise_worker(arguments[1]);
+    });
+  }
   return broadsheet::answer(broadsheet::wants_json(argc, argv),
                             [&] { return broadsheet::run(broadsheet::parse_command_line(arguments), arguments); });
 }

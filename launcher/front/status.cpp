@@ -121,14 +121,14 @@ int do_status(const Command& command) {
     answer["runs"] = runs;
     if (!sweeps.empty()) {
       nlohmann::json list = nlohmann::json::array();
-      for (const std::string& sweep : sweeps) list.push_back(to_json(state_of_sweep(sweep)));
+      for (const std::string& sweep : sweeps) list.push_back(to_json(state_of_sweep(sweep, queue)));
       if (folders.empty() && list.size() == 1) answer = list[0];
       answer["sweeps"] = list;
     }
     print_json(answer);
   } else {
     std::string text = lines_of(states);
-    for (const std::string& sweep : sweeps) text += status_line(state_of_sweep(sweep)) + "\n";
+    for (const std::string& sweep : sweeps) text += status_line(state_of_sweep(sweep, queue)) + "\n";
     print_text(text);
   }
   return 0;

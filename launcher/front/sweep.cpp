@@ -1,8 +1,7 @@
 // sweep: reads the sweep file, opens the sweep's directory, and drives its trials.
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdio>
+#include <cstdlib>
+#include <optional>
 
 #include "core/durable.h"
 #include "core/log.h"
@@ -13,11 +12,13 @@
 #include "experiments/sweep/sweep_results.h"
 #include "launcher/answer.h"
 #include "launcher/front/actions.h"
+#include "launcher/job_spec.h"
 #include "launcher/local_ranks.h"
 #include "launcher/program.h"
 #include "launcher/sweep/driver.h"
+#include "launcher/sweep/on_slurm.h"
 #include "launcher/sweep/plan.h"
-#include "slurm/job_record.h"
+#include "slurm/client.h"
 
 namespace broadsheet {
 namespace {
@@ -59,10 +60,13 @@ std::vector<nlohmann::json> known_from(const Sweep& sweep) {
   return events;
 }
 
-std::unique_ptr<WorkerPool> make_pool(const Sweep& sweep, const std::string& folder) {
-  if (sweep.config.on == "slurm")
-    throw UserError("sweep.on", "on: slurm is designed but not in this version", "write on: local");
+// `slurm`: of a sweep that is on: slurm.
+std::unique_ptr<WorkerPool> make_pool(const Sweep& sweep, const std::string& folder, std::optional<SlurmLaunch> slurm) {
   // A worker's beat has nothing to do with what it computes: the shortest limit of the watchdog will do.
+  if (slurm) {
+    slurm->job.launcher = settled_launcher(slurm->job.slurm);
+    return make_slurm_workers(folder, *slurm, sweep.base.watchdog.min_seconds);
+  }
   return make_local_workers(folder, sweep.base.launch, sweep.config.concurrency, sweep.base.watchdog.min_seconds);
 }
 
@@ -74,8 +78,9 @@ int end_of(const Command& command, const SweepOutcome& outcome, const SweepView&
   }
   if (outcome.end == SweepEnd::kDone) return print_outcome(command, view);
   const bool saved = outcome.end == SweepEnd::kStopped;
-  const std::string message = saved ? "stopped, the trials are saved; run the same command again to go on"
-                                    : "left at once; the same command goes on from the trials' checkpoints";
+  const std::string message = outcome.workers_stay ? "the driver has left; its workers go on, and its next start too"
+                              : saved ? "stopped, the trials are saved; run the same command again to go on"
+                                      : "left at once; the same command goes on from the trials' checkpoints";
   const int code = saved ? static_cast<int>(ExitCode::kStopped) : 128 + outcome.signal;
   return report_failure({code, {saved ? "sweep.stopped" : "sweep.left", {}, "", message, ""}, message}, command.json);
 }
@@ -86,7 +91,9 @@ int do_sweep(const Command& command) {
   if (started_as() != StartedAs::kAlone)
     throw UserError("sweep.rank", "a sweep was started as a rank of mpirun or srun",
                     "start it alone: it starts its trials");
-  const Sweep sweep = load_sweep(command.positionals.at(0), sets_of(command));
+  Sweep sweep = load_sweep(command.positionals.at(0), sets_of(command));
+  std::optional<SlurmLaunch> slurm;
+  if (sweep.config.on == "slurm") slurm = settle_on_slurm(sweep);
   check_run(sweep.base);
   const std::string wanted =
       command.has("run-dir") ? absolute_path(command.value("run-dir")) : sweep.config.sweep_dir();
@@ -101,6 +108,11 @@ int do_sweep(const Command& command) {
     return 0;
   }
 
+  if (slurm && !SlurmClient::installed())
+    throw UserError("slurm.not_installed", "on: slurm, but sbatch is not in PATH",
+                    "work on a login node of the cluster, or write on: local");
+  if (const std::string advice = advice_for_login_node(sweep, plan, command.positionals.at(0)); !advice.empty())
+    log_warning(advice);
   hold_stop_signals();
   const SweepDirectory directory =
       SweepDirectory::open(sweep, wanted, {command.has("fresh"), command.has("resume")}, job_incarnation());
@@ -123,10 +135,11 @@ int do_sweep(const Command& command) {
     journal.append({event});
     study.apply(event);
   }
-  ::unlink(cancel_mark(folder).c_str());
+  // In a job the mark has just been looked for: if it is there now, it is new.
+  if (::getenv(kJobVariable) == nullptr) forget_cancel(folder);
   log_info(cat("sweep: ", folder, ", ", sweep.config.method, ", ", sweep.config.concurrency, " trial(s) at once on ",
                sweep.config.on));
-  const std::unique_ptr<WorkerPool> workers = make_pool(sweep, folder);
+  const std::unique_ptr<WorkerPool> workers = make_pool(sweep, folder, slurm);
   SweepDriver driver(sweep, directory, study, journal, *workers, examples);
   const SweepOutcome outcome = driver.run();
   if (outcome.end == SweepEnd::kDone) write_sweep_results(folder, study.view(folder));

@@ -17,7 +17,9 @@
 #include "experiments/run_config.h"
 #include "experiments/run_directory.h"
 #include "experiments/run_status.h"
+#include "experiments/sweep/mailbox.h"
 #include "launcher/answer.h"
+#include "launcher/job/evidence.h"
 #include "launcher/local_ranks.h"
 #include "launcher/program.h"
 #include "slurm/client.h"
@@ -30,8 +32,6 @@ namespace {
 
 constexpr int kLeave = 3;
 constexpr int64_t kMostLost = 10;       // starts in a row that ended without a word and without a step
-constexpr double kSlurmPatience = 15;   // seconds: the job's own time is running out
-constexpr size_t kLogTail = 1 << 16;    // bytes of the job's log: the last start's words are in there
 constexpr double kSlackBeforeEnd = 60;  // seconds
 
 std::string variable(const char* name) {
@@ -52,6 +52,7 @@ class Job {
       const size_t blank = line.find(' ');
       if (blank == std::string::npos) continue;
       const std::string key = line.substr(0, blank), value = line.substr(blank + 1);
+      if (key == "verb") verb_ = value;
       if (key == "token") token_ = value;
       if (key == "run_dir") run_dir_ = value;
       if (key == "config") config_file_ = value;
@@ -65,7 +66,9 @@ class Job {
     if (exists(mark())) return leave("cancelled; `broadsheet submit` starts it again");
     const std::string holder = take_lease(folder_, token_, id_);
     if (holder != id_) return leave(cat("job ", holder, " does this work already; this one is a twin of it"));
-    if (!run_dir_.empty() && exists(run_dir_ + "/results.json")) return leave("the run is finished");
+    // A sweep may be wanted to go on beyond its results; it says itself when it is finished.
+    if (trains() && exists(run_dir_ + "/results.json")) return leave("the run is finished");
+    if (is_worker() && is_retired(place())) return leave("the sweep has given this worker up");
     if (const std::optional<JobEvent> lost = note_lost(); lost && lost->action == "stop") {
       say(lost->detail);
       return 1;
@@ -84,7 +87,8 @@ class Job {
     const JobEnd end = look(code, notice);
     const Cause cause = cause_of(end);
     Decision decision = decide(cause, end, this_submission(), slurm_config());
-    if (decision.halve_micro_batch) halve(end, decision);
+    if (is_worker()) leave_to_the_sweep(cause, end, decision);
+    if (decision.halve_micro_batch && trains()) halve(end, decision);
     JobEvent event = event_now("end");
     event.code = end.code;
     event.cause = cause_name(cause);
@@ -111,7 +115,33 @@ class Job {
     print_text(cat(action, " ", code, "\n"));
     return 0;
   }
-  std::string mark() const { return cancel_mark(parent_folder(folder_)); }
+  std::string place() const { return parent_folder(folder_); }
+  std::string mark() const { return cancel_mark(place()); }
+  bool trains() const { return verb_ == "train"; }
+  bool is_worker() const { return verb_ == kWorkerFlag; }
+
+  // How a trial failed, its sweep judges, and starts another worker. This one comes back only when it was taken away.
+  static void end_leg_of(const std::string& worker, bool failed, int code, const std::string& fault,
+                         const std::string& message) {
+    LegRecord leg;
+    leg.state = failed ? LegRecord::State::kFailed : LegRecord::State::kStopped;
+    if (failed)
+      leg.failure = {{"error", {{"code", fault.empty() ? "sweep.worker_lost" : fault}, {"message", message}}},
+                     {"exit_code", code}};
+    end_open_leg(worker, std::move(leg));
+  }
+  void leave_to_the_sweep(Cause cause, const JobEnd& end, Decision& decision) const {
+    const bool left = cause == Cause::kDone || cause == Cause::kCancelled || cause == Cause::kPreempted ||
+                      cause == Cause::kTimeLimit || cause == Cause::kNodeFailure;
+    const std::string fault = cause == Cause::kOutOfMemory && end.fault.empty() ? "memory.host" : end.fault;
+    end_leg_of(place(), !left, end.code, fault, end.message.empty() ? decision.why : end.message);
+    if (cause == Cause::kCancelled) decision.why = "cancelled; its sweep starts another worker when it needs one";
+    if (left || decision.action == Action::kStop) return;
+    decision.action = Action::kStop;
+    decision.halve_micro_batch = false;
+    decision.exit_code = end.code;
+    decision.why = end.message.empty() ? cat("it ended with code ", end.code) : end.message;
+  }
 
   JobEvent event_now(const std::string& what) const {
     JobEvent event;
@@ -135,10 +165,10 @@ class Job {
     const std::vector<JobEvent> events = this_submission();
     if (events.empty() || events.back().event != "start") return std::nullopt;
     JobEvent lost = event_now("lost");
-    lost.step = run_dir_.empty() ? 0 : last_recorded_step(run_dir_);
+    lost.step = trains() ? last_recorded_step(run_dir_) : 0;
     std::vector<std::string> failed = failed_nodes(events.back().nodes);
     // A node may be back by now: its job's log remembers.
-    for (const std::string& node : nodes_said_to_fail(events.back().nodes)) {
+    for (const std::string& node : nodes_said_to_fail(last_words(place(), id_), events.back().nodes)) {
       if (std::find(failed.begin(), failed.end(), node) == failed.end()) failed.push_back(node);
     }
     for (const std::string& node : failed) exclude_node(folder_, node);
@@ -154,46 +184,10 @@ class Job {
                                  : cat("node ", join(failed, ", "), " failed: goes on without it");
     if (lost.action == "stop") lost.detail += cat("; not tried again after ", most, " times");
     append_job_event(folder_, lost);
+    // What it had begun goes on from its checkpoint, as a new leg: should the start before still live, it is fenced.
+    if (is_worker()) end_leg_of(place(), false, 0, "", "");
     if (lost.action != "stop") say(lost.detail);
     return lost;
-  }
-
-  // Of a node list, those that Slurm has given up or hears nothing from.
-  static std::vector<std::string> failed_nodes(const std::string& nodes) {
-    std::vector<std::string> failed;
-    if (nodes.empty()) return failed;
-    try {
-      for (const auto& [node, state] : SlurmClient(kSlurmPatience).node_states(nodes)) {
-        const bool gone = starts_with(state, "down") || starts_with(state, "fail") || ends_with(state, "*");
-        if (gone && std::find(failed.begin(), failed.end(), node) == failed.end()) failed.push_back(node);
-      }
-    } catch (const Error& error) {
-      std::fprintf(stderr, "%s\n", error.what());
-    }
-    return failed;
-  }
-
-  // "srun: error: Node failure on n1"; or "*** JOB 1 ON n1 CANCELLED AT ... DUE TO NODE FAILURE" of a job of one node.
-  std::vector<std::string> nodes_said_to_fail(const std::string& nodes) const {
-    std::vector<std::string> failed;
-    const std::string words = last_words();
-    constexpr std::string_view kNamed = "Node failure on ";
-    for (size_t at = words.find(kNamed); at != std::string::npos; at = words.find(kNamed, at + 1)) {
-      const size_t name = at + kNamed.size();
-      for (const std::string& node : names_of(words.substr(name, words.find_first_of(" \n", name) - name)))
-        failed.push_back(node);
-    }
-    const bool one_node = nodes.find_first_of("[,") == std::string::npos;
-    if (failed.empty() && one_node && words.find("DUE TO NODE FAILURE") != std::string::npos) failed.push_back(nodes);
-    return failed;
-  }
-
-  static std::vector<std::string> names_of(const std::string& nodes) {
-    try {
-      return SlurmClient(kSlurmPatience).node_names(nodes);
-    } catch (const Error&) {
-      return {nodes};
-    }
   }
 
   bool is_on_excluded_node() const {
@@ -226,72 +220,28 @@ class Job {
       end.code = *recorded;
     }
     // srun lets go of its ranks, with 0, when Slurm takes the job away from it.
-    if (end.code == 0 && !run_dir_.empty() && !exists(run_dir_ + "/results.json")) {
+    const bool no_results = trains() && !exists(run_dir_ + "/results.json");
+    const bool no_word = is_worker() && !recorded_job_end(job_start_folder());
+    if (end.code == 0 && (no_results || no_word)) {
       end.code = static_cast<int>(ExitCode::kFailed);
       end.message = "what started the ranks ended before they did";
     }
-    end.step = run_dir_.empty() ? 0 : last_recorded_step(run_dir_);
-    end.step_words = last_words();
+    end.step = trains() ? last_recorded_step(run_dir_) : 0;
+    end.step_words = last_words(place(), id_);
     if (end.node.empty()) end.node = node_in(end.step_words);
-    const std::vector<std::string> failed = nodes_said_to_fail(variable("SLURM_JOB_NODELIST"));
+    const std::vector<std::string> failed = nodes_said_to_fail(end.step_words, variable("SLURM_JOB_NODELIST"));
     if (!failed.empty()) end.node = failed.front();
     const double ends_at = job_end_time();
     end.time_is_up = ends_at > 0 && static_cast<double>(std::time(nullptr)) >
                                         ends_at - static_cast<double>(slurm_config().signal_before) - kSlackBeforeEnd;
     try {
       const auto job = SlurmClient(kSlurmPatience).job(id_);
-      end.preempted = is_taken_by_slurm(job);
+      end.preempted = is_taken_by_slurm(job, restart_);
       end.cancelled = end.cancelled || is_cancelled_by_slurm(job, end.step_words);
     } catch (const Error& error) {
       say(error.what());
     }
     return end;
-  }
-
-  // scancel is the user's word too. Slurm says COMPLETING of a job that it ends for whatever reason, and only its
-  // message in the log names the reason; for scancel it names none.
-  static bool is_cancelled_by_slurm(const std::optional<std::map<std::string, std::string>>& job,
-                                    const std::string& words) {
-    if (!job || job->count("JobState") == 0) return false;
-    const std::string& state = job->at("JobState");
-    if (starts_with(state, "CANCELLED")) return true;
-    const size_t said = words.rfind(" CANCELLED AT ");
-    if (state != "COMPLETING" || said == std::string::npos) return false;
-    return words.substr(said, words.find('\n', said) - said).find("DUE TO") == std::string::npos;
-  }
-
-  // Preempted, or put back into the queue by somebody: not the run's own doing.
-  bool is_taken_by_slurm(const std::optional<std::map<std::string, std::string>>& job) const {
-    if (!job) return false;
-    const auto value = [&](const char* key) {
-      const auto found = job->find(key);
-      return found == job->end() ? std::string() : found->second;
-    };
-    const std::string preempted = value("PreemptTime");
-    return (!preempted.empty() && preempted != "None") || value("JobState") == "PENDING" ||
-           std::atoll(value("Restarts").c_str()) > restart_;
-  }
-
-  // What the job's log says of this start.
-  std::string last_words() const {
-    std::ifstream file(log_file(parent_folder(folder_), id_), std::ios::binary | std::ios::ate);
-    const auto size = static_cast<int64_t>(file.tellg());
-    if (size <= 0) return "";
-    file.seekg(std::max<int64_t>(0, size - static_cast<int64_t>(kLogTail)));
-    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    const size_t start = text.rfind(": starts on ");
-    return start == std::string::npos ? text : text.substr(start);
-  }
-
-  // "srun: error: n2: task 1: Bus error"
-  static std::string node_in(const std::string& words) {
-    constexpr std::string_view kBegin = "srun: error: ";
-    for (size_t at = words.find(kBegin); at != std::string::npos; at = words.find(kBegin, at + 1)) {
-      const size_t name = at + kBegin.size(), colon = words.find(": task", name);
-      const size_t line_end = words.find('\n', name);
-      if (colon != std::string::npos && colon < line_end) return words.substr(name, colon - name);
-    }
-    return "";
   }
 
   void halve(const JobEnd& end, Decision& decision) const {
@@ -311,7 +261,7 @@ class Job {
 
   std::string folder_, id_;
   int64_t restart_;
-  std::string token_, run_dir_, config_file_;
+  std::string verb_, token_, run_dir_, config_file_;
 };
 
 int run(const std::vector<std::string>& words) {

@@ -23,6 +23,7 @@ namespace {
 constexpr double kLookAtWorkers = 1;  // seconds between two looks at whether they live
 constexpr double kShowOnTerminal = 0.5, kShowOnPipe = 5;
 constexpr double kTimeToStop = 600;  // for workers to save
+constexpr int64_t kMostStillborn = 5;
 constexpr int kStopSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
 
 double now() {
@@ -156,7 +157,9 @@ SweepOutcome SweepDriver::run() {
   }
   clean_up();
   for (Slot& slot : slots_) {
-    if (slot.worker.empty()) continue;
+    if (slot.worker.empty() || outcome.workers_stay) continue;
+    // It need not come any more.
+    if (workers_.look(slot.worker).state == WorkerLife::State::kStarting) workers_.stop(slot.worker, true);
     TrialTask leave;
     leave.sequence = slot.sequence + 1;
     leave.driver = journal_.driver();
@@ -183,12 +186,13 @@ void SweepDriver::adopt() {
     }
     adopt_worker(name, slots_[free++]);
   }
+  for (const Trial& trial : study_.trials()) one_came_ = one_came_ || trial.step > 0 || trial.ended();
   // Trials whose workers are gone: in a slot of their own, so that tend() sees how they ended.
   for (const Trial& trial : study_.trials()) {
     const bool held =
         std::any_of(slots_.begin(), slots_.end(), [&](const Slot& one) { return one.trial == trial.number; });
     if (!trial.has_worker() || held) continue;
-    Slot orphan{trial.worker, trial.number, 0, "", -1};
+    Slot orphan{trial.worker, trial.number, 0, "", -1, false};
     if (!look_at_leg(orphan) || study_.trial(trial.number).has_worker())
       lose(orphan, "its worker ended while no driver ran");
   }
@@ -196,6 +200,7 @@ void SweepDriver::adopt() {
 
 void SweepDriver::adopt_worker(const std::string& name, Slot& slot) {
   slot.worker = name;
+  slot.lived = one_came_ = true;
   const std::string folder = worker_folder(directory_.folder(), name);
   watch_.add(folder);
   const std::optional<TrialTask> task = read_task(folder);
@@ -223,6 +228,7 @@ bool SweepDriver::look_at_leg(Slot& slot) {
   const std::optional<LegRecord> leg = read_leg(folder, trial.legs);
   if (!leg) return false;
   slot.seen = identity;
+  slot.lived = one_came_ = true;
   if (leg->ended()) {
     end_leg(slot, *leg);
   } else {
@@ -297,21 +303,29 @@ void SweepDriver::check_workers() {
   for (Slot& slot : slots_) {
     if (slot.worker.empty()) continue;
     const WorkerLife life = workers_.look(slot.worker);
+    if (life.state == WorkerLife::State::kLives) {
+      slot.lived = one_came_ = true;
+      stillborn_ = 0;
+    }
     if (life.state == WorkerLife::State::kStarting || life.state == WorkerLife::State::kLives) continue;
+    if (life.state == WorkerLife::State::kGone && !slot.lived && ++stillborn_ >= kMostStillborn)
+      throw RunError("sweep.workers",
+                     cat(stillborn_, " workers in a row ended before they began; the last one: ", life.why),
+                     cat("see what is in ", worker_folder(directory_.folder(), slot.worker)));
     // What it wrote last may have come between the two looks.
     if (tend(slot) && slot.trial < 0 && life.state == WorkerLife::State::kGone) slot = {};
-    if (!slot.worker.empty()) lose(slot, life.why);
+    if (!slot.worker.empty()) lose(slot, life.why, !life.left);
   }
 }
 
-// The worker is given up; its trial, if it had one, failed for a cause that a retry may help.
-void SweepDriver::lose(Slot& slot, const std::string& why) {
+// The worker is given up; its trial, if it had begun one, failed for a cause that a retry may help.
+void SweepDriver::lose(Slot& slot, const std::string& why, bool begun) {
   const std::string folder = worker_folder(directory_.folder(), slot.worker);
   retire(folder);
   workers_.stop(slot.worker, true);
   if (slot.trial >= 0) {
     LegRecord leg;
-    leg.state = LegRecord::State::kFailed;
+    leg.state = begun ? LegRecord::State::kFailed : LegRecord::State::kStopped;
     leg.step = study_.trial(slot.trial).step;
     leg.value = study_.trial(slot.trial).value;
     leg.cores = study_.trial(slot.trial).cores;
@@ -337,11 +351,14 @@ bool SweepDriver::give_work(Slot& slot) {
   try {
     const std::string folder = trial_folder(directory_.folder(), work.trial);
     const Trial& trial = study_.trial(work.trial);
-    trial_config(sweep_, trial.parameters, trial.repeat, folder);
-    start_leg(slot, work.trial);
+    const RunConfig config = trial_config(sweep_, trial.parameters, trial.repeat, folder);
+    plan_trial(config, sweep_.config.early_terminate, study_.rungs(), examples_);
   } catch (const UserError& error) {
     refuse_trial(work.trial, error);
+    return true;
   }
+  if (slot.worker.empty() && !start_worker(slot)) return false;
+  start_leg(slot, work.trial);
   return true;
 }
 
@@ -364,7 +381,6 @@ void SweepDriver::refuse_trial(int64_t number, const UserError& error) {
 }
 
 void SweepDriver::start_leg(Slot& slot, int64_t trial) {
-  if (slot.worker.empty()) start_worker(slot);
   record({{"event", "leg"}, {"trial", trial}, {"leg", study_.trial(trial).legs + 1}, {"worker", slot.worker}});
   slot.trial = trial;
   slot.seen.clear();
@@ -372,14 +388,39 @@ void SweepDriver::start_leg(Slot& slot, int64_t trial) {
   send(slot);
 }
 
-void SweepDriver::start_worker(Slot& slot) {
+// False: not now.
+bool SweepDriver::start_worker(Slot& slot) {
+  if (seconds() < start_again_) return false;
   char name[32];
   std::snprintf(name, sizeof name, "w%04lld", static_cast<long long>(++worker_number_));
+  slot = {};
   slot.worker = name;
-  slot.sequence = 0;
   record({{"event", "worker"}, {"name", slot.worker}, {"on", sweep_.config.on}});
-  workers_.start(slot.worker, &slot - slots_.data());
+  try {
+    workers_.start(slot.worker, &slot - slots_.data());
+  } catch (const UserError& error) {
+    if (!one_came_) throw;
+    start_later(slot, error);
+  } catch (const RunError& error) {
+    start_later(slot, error);
+  }
+  if (start_again_ > seconds()) {
+    slot = {};
+    return false;
+  }
+  start_pause_ = kFirstPause;
+  if (!std::exchange(start_trouble_, "").empty()) say("workers can be started again");
   watch_.add(worker_folder(directory_.folder(), slot.worker));
+  return true;
+}
+
+// The sweep goes on with the workers that it has, and tries again: soon, then less and less often.
+void SweepDriver::start_later(const Slot& slot, const Error& error) {
+  retire(worker_folder(directory_.folder(), slot.worker));
+  start_again_ = seconds() + start_pause_;
+  start_pause_ = std::min(2 * start_pause_, kLongestPause);
+  if (std::exchange(start_trouble_, error.what()) != error.what())
+    warn(cat("a worker cannot be started now, it is tried again: ", first_line(error.what())));
 }
 
 // Writes the task that the journal says this worker has.
@@ -449,7 +490,12 @@ bool SweepDriver::asked_to_stop(SweepOutcome& outcome) {
                    "leave it to that one");
   if (stopping_ && number != 0 && number != SIGUSR1 && number != SIGUSR2) {
     stop_trials(true);
-    outcome = {SweepEnd::kLeft, number, ""};
+    outcome = {SweepEnd::kLeft, number, "", false};
+    return true;
+  }
+  if (!stopping_ && number != 0 && !cancelled && workers_.stay_without_driver()) {
+    say("leaving: the workers go on, the next start of this job takes them up");
+    outcome = {SweepEnd::kStopped, number, "", true};
     return true;
   }
   if (!stopping_ && (number != 0 || cancelled)) {

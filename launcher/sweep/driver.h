@@ -24,8 +24,9 @@ enum class SweepEnd { kDone, kStopped, kLeft };  // kStopped: on request, trials
 
 struct SweepOutcome {
   SweepEnd end = SweepEnd::kDone;
-  int signal = 0;     // that it left by
-  std::string fault;  // all trials failed alike: what they said
+  int signal = 0;             // that it left by
+  std::string fault;          // all trials failed alike: what they said
+  bool workers_stay = false;  // it was only the driver that left
 };
 
 // What the driver needs to know of trials beside the study: where their rungs are, in steps.
@@ -44,12 +45,14 @@ class SweepDriver {
   SweepOutcome run();
 
  private:
+  static constexpr double kFirstPause = 1, kLongestPause = 60;  // seconds
   struct Slot {
     std::string worker;    // empty: none
     int64_t trial = -1;    // that it was given
     int64_t sequence = 0;  // of its last task
     std::string seen;      // identity of the leg's file when it was last read
     int64_t replied = -1;  // step whose answer is in its mailbox
+    bool lived = false;    // it was seen to
   };
 
   void adopt();
@@ -59,11 +62,12 @@ class SweepDriver {
   void answer(Slot& slot, const LegRecord& leg);
   void end_leg(Slot& slot, const LegRecord& leg);
   void check_workers();
-  void lose(Slot& slot, const std::string& why);
+  void lose(Slot& slot, const std::string& why, bool begun = true);
   bool give_work(Slot& slot);
   void start_leg(Slot& slot, int64_t trial);
   void send(Slot& slot);
-  void start_worker(Slot& slot);
+  bool start_worker(Slot& slot);
+  void start_later(const Slot& slot, const Error& error);
   void refuse_trial(int64_t trial, const UserError& error);
   bool over_budget();
   void finish(const std::string& why);
@@ -92,7 +96,11 @@ class SweepDriver {
   double start_ = 0, shown_ = -1e9, looked_ = -1e9, stopping_since_ = 0;
   bool stopping_ = false, told_to_end_ = false, untidy_ = true;
   std::string last_line_;
-  int64_t drawn_lines_ = 0;  // of the table on the terminal
+  bool one_came_ = false;                               // a worker has lived
+  double start_again_ = 0, start_pause_ = kFirstPause;  // when a worker may be started next; how long that is put off
+  int64_t stillborn_ = 0;                               // workers in a row that ended before they lived
+  std::string start_trouble_;                           // that was said last
+  int64_t drawn_lines_ = 0;                             // of the table on the terminal
 };
 
 }  // namespace broadsheet

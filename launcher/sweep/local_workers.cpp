@@ -178,8 +178,11 @@ std::unique_ptr<WorkerPool> make_local_workers(const std::string& sweep_folder, 
 
 int supervise_worker(const std::string& folder) {
   hold_stop_signals();
-  const FolderLock lock = FolderLock::acquire(folder + kLock);
-  if (is_retired(folder)) return 0;
+  const FolderLock lock = FolderLock::acquire(folder + kLock, job_incarnation());
+  if (is_retired(folder)) {
+    record_job_end(0);
+    return 0;
+  }
   const nlohmann::json place = nlohmann::json::parse(read_file(folder + "/place.json", 1 << 16));
   RankLaunch launch;
   launch.engine = engine_path();
@@ -190,21 +193,13 @@ int supervise_worker(const std::string& folder) {
   const RankEnd end = run_ranks(launch);
   if (!end.said) return end.exit_code;
   // The ranks ended in the middle of something: the trial's record is ours to write.
-  const std::optional<TrialTask> task = read_task(folder);
-  if (task && !task->leave) {
-    const std::optional<LegRecord> leg = read_leg(task->folder, task->leg);
-    if (!leg || !leg->ended()) {
-      LegRecord record;
-      record.state = LegRecord::State::kFailed;
-      if (leg) record.step = leg->step;
-      record.worker = folder.substr(folder.rfind('/') + 1);
-      record.cores = int64_t{launch.ranks} * launch.threads_per_rank;
-      record.worker_leaves = true;
-      record.failure = to_json(end.failure);
-      record.failure["exit_code"] = end.exit_code;
-      write_leg(task->folder, task->leg, record);
-    }
-  }
+  LegRecord record;
+  record.state = LegRecord::State::kFailed;
+  record.cores = int64_t{launch.ranks} * launch.threads_per_rank;
+  record.worker_leaves = true;
+  record.failure = to_json(end.failure);
+  record.failure["exit_code"] = end.exit_code;
+  end_open_leg(folder, std::move(record));
   log_error(end.failure.message);
   return end.exit_code;
 }

@@ -19,8 +19,9 @@
 #include "experiments/sweep/sweep_results.h"
 #include "launcher/answer.h"
 #include "launcher/program.h"
-#include "launcher/sweep/workers.h"
+#include "launcher/sweep/on_slurm.h"
 #include "slurm/job_record.h"
+#include "slurm/submission.h"
 
 namespace broadsheet {
 namespace {
@@ -42,6 +43,7 @@ void stop_workers(const std::string& folder, bool now) {
   for (const std::string& name : workers_in(folder)) {
     retire(worker_folder(folder, name));
     stop_local_worker(folder, name, now);
+    stop_slurm_worker(folder, name, now);
   }
 }
 
@@ -65,7 +67,7 @@ std::string sweep_counts(const SweepView& view) {
   return cat(text, ", best ", view.metric, " ", value, " (trial ", *view.best, ")");
 }
 
-SweepState state_of_sweep(const std::string& folder) {
+SweepState state_of_sweep(const std::string& folder, QueueView& queue) {
   SweepState state;
   // First who drives it: what the journal says may then only be newer.
   const std::optional<LockHolder> holder = look_at_lock(folder + "/lock");
@@ -76,6 +78,14 @@ SweepState state_of_sweep(const std::string& folder) {
                 : driven                      ? "running"
                 : exists(cancel_mark(folder)) ? "cancelled"
                                               : "stopped";
+  if (state.view.finished || (driven && !starts_with(holder->job, "submitted in "))) return state;
+  const std::optional<JobState> job = state_of_job(folder, queue);
+  if (!job) return state;
+  state.job = job->job;
+  if (driven) return state;
+  // A job that has ended well, while more trials are wanted: somebody has driven it on by hand since.
+  if (state.state == "stopped" && job->state != "finished") state.state = job->state;
+  state.why = job->why;
   return state;
 }
 
@@ -83,14 +93,16 @@ std::string status_line(const SweepState& state) {
   std::string word = state.state;
   word.resize(std::max<size_t>(9, word.size()), ' ');
   return cat(state.view.name, "  ", word, "  sweep: ", sweep_counts(state.view),
-             state.where.empty() ? "" : cat(", driven on ", state.where),
-             state.state == "stopped" ? ", the same command goes on" : "");
+             state.where.empty() ? "" : cat(", driven on ", state.where), state.job.empty() ? "" : ", job " + state.job,
+             state.why.empty() ? "" : ", " + state.why, state.state == "stopped" ? ", the same command goes on" : "");
 }
 
 nlohmann::json to_json(const SweepState& state) {
   nlohmann::json value = to_json(state.view, /*with_clock=*/true);
   value["state"] = state.state;
   value["run_dir"] = state.view.folder;
+  value["job_id"] = state.job.empty() ? nlohmann::json() : nlohmann::json(state.job);
+  value["why"] = state.why;
   value["where"] = state.where.empty() ? nlohmann::json() : nlohmann::json(state.where);
   return value;
 }
@@ -110,8 +122,9 @@ int watch_sweep(const std::string& folder, int64_t seconds) {
   const bool terminal = ::isatty(STDOUT_FILENO) == 1 && ::getenv("NO_COLOR") == nullptr;
   size_t shown = 0;
   std::string before;
+  QueueView queue;
   while (true) {
-    const SweepState state = state_of_sweep(folder);
+    const SweepState state = state_of_sweep(folder, queue);
     const std::string text =
         terminal ? sweep_table(state.view, width_of_terminal(STDOUT_FILENO), true) : status_line(state) + "\n";
     if (terminal && shown > 0) std::printf("\x1b[%zuA\x1b[J", shown);
@@ -124,14 +137,24 @@ int watch_sweep(const std::string& folder, int64_t seconds) {
 }
 
 std::string cancel_sweep(const std::string& folder, bool now, std::chrono::steady_clock::time_point deadline) {
-  if (state_of_sweep(folder).state == "finished") return "is finished";
+  QueueView queue(0);
+  const SweepState state = state_of_sweep(folder, queue);
+  if (state.state == "finished") return "is finished";
   write_file_durably(cancel_mark(folder), cat(utc_now(), " by ", host_name(), "\n"));
   const std::optional<LockHolder> holder = look_at_lock(folder + "/lock");
   if (!holder || holder->gone) {
+    const std::optional<JobRecord> record = state.over() ? std::nullopt : read_job_record(job_folder(folder));
+    const std::string id = record ? find_job(*record, job_folder(folder), SlurmClient()) : "";
+    if (!id.empty()) SlurmClient().cancel(id);
     stop_workers(folder, now);
-    return "cancelled; no driver was running";
+    return cat("cancelled; no driver was running", id.empty() ? "" : ", job " + id + " is taken out of the queue");
   }
   if (now) {
+    if (!holder->here && !state.job.empty()) {
+      stop_workers(folder, now);
+      SlurmClient().cancel(state.job);
+      return cat("cancelled: job ", state.job);
+    }
     if (!holder->here)
       throw UserError("cancel.elsewhere", cat(folder, ": is driven on ", holder->host, ", process ", holder->process),
                       "leave --now out, or type it on that machine");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "experiments/sweep/sweep_view.h"
+#include "launcher/run_state.h"
 
 namespace broadsheet {
 
@@ -17,11 +18,15 @@ size_t width_of_terminal(int descriptor);  // 120 when it is none
 
 struct SweepState {
   SweepView view;
-  std::string state;  // running | finished | stopped | cancelled
+  // waiting | starting | running | finished | stopped | failed | cancelled | lost | unknown: the last ones, and the
+  // first two, of a driver that is a job.
+  std::string state;
   std::string where;  // the driver's host, while it runs
-  bool over() const { return state != "running"; }
+  std::string job;    // Slurm's id of the driver
+  std::string why;    // why its job waits, or how it ended
+  bool over() const { return state != "running" && state != "waiting" && state != "starting" && state != "unknown"; }
 };
-SweepState state_of_sweep(const std::string& folder);
+SweepState state_of_sweep(const std::string& folder, QueueView& queue);
 std::string status_line(const SweepState& state);
 nlohmann::json to_json(const SweepState& state);
 

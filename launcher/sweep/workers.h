@@ -20,13 +20,16 @@ struct WorkerLife {
   };
   State state = State::kGone;
   std::string why;  // of kGone and kSilent: a sentence
+  // Of kGone: it has put down the end of whatever it had begun. What it was given after that is nobody's failure.
+  bool left = false;
 };
 
 class WorkerPool {
  public:
   virtual ~WorkerPool() = default;
   // Starts the worker `name`; may return long before it lives. `slot`: 0 .. concurrency - 1, no other living worker has
-  // it. RunError when it cannot be started now.
+  // it. RunError when it cannot be started now, UserError when it cannot be started as it is asked for; it is given up
+  // then, and leaves at once should it come all the same.
   virtual void start(const std::string& name, int64_t slot) = 0;
   // Of a worker that this or an earlier start of the driver has started.
   virtual WorkerLife look(const std::string& name) = 0;
@@ -34,6 +37,8 @@ class WorkerPool {
   virtual void stop(const std::string& name, bool now) = 0;
   // Seconds between two looks at files where nothing tells of new ones.
   virtual double look_every() const = 0;
+  // Whether they go on when the driver is told to leave, because it comes back: a job of its own, that is requeued.
+  virtual bool stay_without_driver() const { return false; }
 };
 
 // On this machine: processes of their own sessions, which outlive a driver that dies, each slot on cores of its own

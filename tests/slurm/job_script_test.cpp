@@ -146,6 +146,29 @@ TEST(JobParameters, AreDataToTheShell) {
   EXPECT_FALSE(exists(canary));
 }
 
+// The command that the script makes of its parameters, in its first start or a later one.
+std::string command_by_bash(const std::string& verb, const std::string& run_dir, bool resume, int restarts) {
+  const std::string& script = job_script();
+  const size_t begin = script.find("[ \"${SLURM_RESTART_COUNT"), end = script.find("case $launcher");
+  EXPECT_LT(begin, end);
+  const std::string text =
+      cat("program=broadsheet verb=", verb, " config=file run_dir=", run_dir, " resume=", resume ? "--resume" : "",
+          " SLURM_RESTART_COUNT=", restarts, "\n", script.substr(begin, end - begin), "printf '%s ' \"${work[@]}\"\n");
+  const ProgramAnswer answer = ask_program({"bash", "-c", text}, 20);
+  EXPECT_EQ(answer.status, 0) << answer.err;
+  return answer.out;
+}
+
+TEST(JobScript, GivesEachVerbWhatItTakes) {
+  EXPECT_EQ(command_by_bash("prepare", "", false, 0), "broadsheet prepare file ");
+  EXPECT_EQ(command_by_bash("train", "/r", true, 0), "broadsheet train file --run-dir /r --resume ");
+  EXPECT_EQ(command_by_bash("train", "/r", true, 1), "broadsheet train file --run-dir /r ");
+  // What a sweep may go on with differs from its directory until its first start has taken it over.
+  EXPECT_EQ(command_by_bash("sweep", "/s", true, 1), "broadsheet sweep file --run-dir /s --resume ");
+  EXPECT_EQ(command_by_bash("sweep", "/s", false, 1), "broadsheet sweep file --run-dir /s ");
+  EXPECT_EQ(command_by_bash("--worker", "", false, 1), "broadsheet --worker file ");
+}
+
 TEST(SbatchCommand, RefusesFoldersThatSlurmCannotHold) {
   for (const char* bad : {"/runs/a\nb", "/runs/a\\b", "/runs/a\rb"}) {
     EXPECT_THROW(sbatch_command(spec_in(bad)), UserError) << bad;

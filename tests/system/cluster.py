@@ -21,8 +21,9 @@ class Cluster:
 
     def __init__(self, *settings):
         # Not in /tmp: each node has one of its own. Always the same place: what a killed test left is found and ended.
-        self.state = "/var/tmp/broadsheet-tests-cluster"
-        self.environment = dict(os.environ, BROADSHEET_TESTCLUSTER=self.state, BROADSHEET_TESTCLUSTER_PORT="26917")
+        self.state = os.environ.get("BROADSHEET_TESTCLUSTER", "/var/tmp/broadsheet-tests-cluster")
+        self.environment = dict(os.environ, BROADSHEET_TESTCLUSTER=self.state,
+                                BROADSHEET_TESTCLUSTER_PORT=os.environ.get("BROADSHEET_TESTCLUSTER_PORT", "26917"))
         self.call("down")
         self.call("up", *settings)
         exports = self.call("env").stdout
