@@ -1,7 +1,7 @@
 #!/bin/sh
 # tidy.sh FILE: clang-tidy on one source of build/dev; unchanged since it last passed (it and the headers): nothing to do.
 set -eu
-key=$(cat .clang-tidy core/*.h data/*.h checkpoints/*.h experiments/*.h slurm/*.h trainer/config.h "$1" | sha256sum | cut -c 1-32)
+key=$(cat .clang-tidy core/*.h data/*.h checkpoints/*.h experiments/*.h experiments/*/*.h slurm/*.h trainer/config.h "$1" | sha256sum | cut -c 1-32)
 [ ! -e ".cache/tidy/$key" ] || exit 0
 mkdir -p .cache/tidy
 # clang cannot read the compiler's precompiled headers: the commands without them.

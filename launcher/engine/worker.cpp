@@ -162,7 +162,9 @@ class Worker {
       clear_stop_request();
       go_on = true;
     }
-    record.worker_leaves = !go_on;
+    // A Slurm job that was told to leave is requeued, and takes its mailbox up again.
+    const bool comes_back = record.state == LegRecord::State::kStopped && !job_start_folder().empty();
+    record.worker_leaves = !go_on && !comes_back;
     if (ranks_.first()) note_end(folder, leg, watch, record);
     idle_ = Stopwatch();
     return go_on;
