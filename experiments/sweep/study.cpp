@@ -86,7 +86,7 @@ void Study::apply(const nlohmann::json& event) {
   } else if (kind == "continued") {
     finished_ = exhausted_ = false;
     for (Trial& trial : trials_) {
-      if (!trial.at_rung) continue;
+      if (!trial.at_rung || finish_reason_ != "done") continue;
       trial.at_rung = false;  // its checkpoint is gone
       termination_->end(trial.number, true);
     }

@@ -119,7 +119,9 @@ int do_sweep(const Command& command) {
   const std::string& folder = directory.folder();
   Study study(sweep);
   Journal journal = Journal::open(directory.journal(), [&](const nlohmann::json& event) { study.apply(event); });
-  if (study.finished() && !directory.changed() && study.finish_reason() != "budget") {
+  // results.json comes last: a driver that died before it has something left to do.
+  const bool complete = study.finished() && exists(folder + "/results.json");
+  if (complete && !directory.changed() && study.finish_reason() != "budget") {
     log_info(cat(folder, ": this sweep is finished; --fresh starts anew beside it"));
     return print_outcome(command, read_sweep_view(folder, false));
   }
@@ -130,7 +132,7 @@ int do_sweep(const Command& command) {
     journal.append(events);
     for (const nlohmann::json& event : events) study.apply(event);
   }
-  if (study.finished()) {
+  if (complete) {
     const nlohmann::json event = {{"event", "continued"}};
     journal.append({event});
     study.apply(event);
