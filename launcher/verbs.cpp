@@ -283,11 +283,13 @@ std::vector<VerbSpec> make_verbs() {
       {"export",
        "a folder that transformers loads unchanged",
        {"DIR", 1, 1},
-       {{"out", "DIR", "The folder to write; it must not exist.", false}},
+       {{"out", "DIR", "The folder to write; it must not exist.", false},
+        {"best", "", "DIR is a sweep's directory: its best trial.", false}},
        "DIR is a run's directory, a checkpoint or a Hugging Face folder. Writes config.json, model.safetensors and "
        "the\n"
        "tokenizer's files.",
-       {"broadsheet export runs/editorials-sentiment --out models/sentiment"},
+       {"broadsheet export runs/editorials-sentiment --out models/sentiment",
+        "broadsheet export runs/editorials-search --best --out models/best"},
        false,
        true},
       later("serve", "a model behind HTTP"),

@@ -82,7 +82,11 @@ class Worker {
   int serve() {
     while (true) {
       const std::string text = ranks_.broadcast(ranks_.first() ? next_task() : "", 0);
-      if (text.empty()) continue;
+      if (text.empty()) {
+        // A rank that waits for the first one's word takes a whole core; asleep it takes none.
+        if (!ranks_.first()) doze();
+        continue;
+      }
       if (text == kLeave) return 0;
       if (text == kStopped) return static_cast<int>(ExitCode::kStopped);
       if (!train_trial(nlohmann::json::parse(text))) return static_cast<int>(ExitCode::kStopped);
@@ -92,6 +96,11 @@ class Worker {
  private:
   static constexpr char kLeave[] = "leave", kStopped[] = "stopped";
 
+  void doze() {
+    watch_.add(folder_);
+    watch_.wait(kLook);
+  }
+
   // First rank. Empty: nothing yet. Never waits long: the other ranks wait for it.
   std::string next_task() {
     if (stop_requested()) return kStopped;
@@ -100,8 +109,7 @@ class Worker {
     if (is_retired(folder_) || idle_.seconds() > kIdleLimit) return kLeave;
     const std::optional<TrialTask> task = read_task(folder_);
     if (!task || task->sequence <= last_sequence_ || task->driver < driver_) {
-      watch_.add(folder_);
-      watch_.wait(kLook);
+      doze();
       return "";
     }
     last_sequence_ = task->sequence;

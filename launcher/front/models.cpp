@@ -6,6 +6,9 @@
 #include "core/text.h"
 #include "data/prepare.h"
 #include "data/tokenizers/tokenizer.h"
+#include "experiments/sweep/mailbox.h"
+#include "experiments/sweep/sweep_directory.h"
+#include "experiments/sweep/sweep_results.h"
 #include "launcher/answer.h"
 #include "launcher/front/actions.h"
 
@@ -109,11 +112,28 @@ int do_verify(const Command& command) {
   return static_cast<int>(whole ? ExitCode::kDone : ExitCode::kUser);
 }
 
+namespace {
+
+// The run that a sweep found to be the best.
+std::string best_trial_of(const std::string& folder) {
+  const SweepView view = read_sweep_view(folder, /*with_curves=*/false);
+  if (!view.best)
+    throw UserError("sweep.no_best", cat(folder, ": no trial of this sweep is done yet"),
+                    "wait for it, or name a run's directory");
+  return trial_folder(folder, *view.best);
+}
+
+}  // namespace
+
 int do_export(const Command& command) {
   if (!command.has("out"))
     throw UserError("usage.missing", "broadsheet export: --out is missing", "name the folder to write");
   const std::string out = absolute_path(command.value("out"));
-  const ModelLocation location = locate_model(absolute_path(command.positionals[0]));
+  const std::string from = absolute_path(command.positionals[0]);
+  if (is_sweep_folder(from) != command.has("best"))
+    throw UserError("usage.best", cat("broadsheet export: ", from, is_sweep_folder(from) ? ": a sweep" : ": no sweep"),
+                    "--best exports a sweep's best trial; without it, name a run");
+  const ModelLocation location = locate_model(command.has("best") ? best_trial_of(from) : from);
   const nlohmann::json config = read_model_config(location.weights_folder);
   const WeightFiles weights = WeightFiles::open(location.weights_folder);
   if (exists(out)) throw UserError("export.exists", cat(out, ": exists already"), "choose another --out or remove it");

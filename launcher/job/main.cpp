@@ -67,7 +67,10 @@ class Job {
     const std::string holder = take_lease(folder_, token_, id_);
     if (holder != id_) return leave(cat("job ", holder, " does this work already; this one is a twin of it"));
     // A sweep may be wanted to go on beyond its results; it says itself when it is finished.
-    if (trains() && exists(run_dir_ + "/results.json")) return leave("the run is finished");
+    if (trains() && exists(run_dir_ + "/results.json")) {
+      note_finished();
+      return leave("the run is finished");
+    }
     if (is_worker() && is_retired(place())) return leave("the sweep has given this worker up");
     if (const std::optional<JobEvent> lost = note_lost(); lost && lost->action == "stop") {
       say(lost->detail);
@@ -158,6 +161,18 @@ class Job {
   SlurmConfig slurm_config() const {
     const std::string path = folder_ + "/slurm.yaml";
     return exists(path) ? load_slurm_config(path) : SlurmConfig{};
+  }
+
+  // By ranks that lived on when Slurm had given their node up.
+  void note_finished() {
+    const std::vector<JobEvent> events = read_job_events(folder_);
+    if (events.empty() || events.back().action == "stop") return;
+    JobEvent event = event_now("end");
+    event.cause = cause_name(Cause::kDone);
+    event.action = action_name(Action::kStop);
+    event.detail = "the run was finished before this start of the job began";
+    event.step = last_recorded_step(run_dir_);
+    append_job_event(folder_, event);
   }
 
   // The start before this one may have ended without a word: its node is gone, or Slurm has killed it.

@@ -172,6 +172,12 @@ class Sweeps(SystemTest):
         again = broadsheet("sweep", file)
         self.assertEqual(again.returncode, DONE)
         self.assertIn("finished", again.stderr)
+        exported = broadsheet("export", self.folder("plain"), "--best", "--out", self.work.folder / "best")
+        self.assertEqual(exported.returncode, DONE, exported.stderr)
+        scored = broadsheet("evaluate", self.work.folder / "best", "--corpus", self.work.folder / "corpus", "--split",
+                            "validation", "--json")
+        self.assertEqual(scored.returncode, DONE, scored.stderr)
+        self.assertAlmostEqual(json.loads(scored.stdout)["metrics"]["macro_f1"], best["value"], places=9)
         self.wait_for(lambda: not self.workers("plain"), "the workers to leave")
 
     def test_a_trial_has_the_bits_of_a_run_of_its_own(self):
