@@ -123,10 +123,11 @@ void Study::on_report(const nlohmann::json& event) {
   Trial& trial = at(event);
   trial.rung = event.at("rung").get<size_t>();
   trial.step = event.at("step").get<int64_t>();
-  trial.value = event.at("value").get<double>();
+  trial.value.reset();
+  if (!event.at("value").is_null()) trial.value = event.at("value").get<double>();
   trial.at_rung = true;
   trial.state = Trial::State::kAtRung;
-  termination_->report(trial.number, trial.rung, signed_value(*trial.value));
+  termination_->report(trial.number, trial.rung, trial.value ? signed_value(*trial.value) : std::nan(""));
   observe(trial.configuration);
 }
 

@@ -5,15 +5,13 @@
 //   begin   max_resource          where a trial of the base configuration ends, in early termination's resource
 //   trial   number, configuration, repeat, parameters, origin     a suggestion (origin: point | the method's name)
 //   leg     trial, leg, worker                                     a start of it
-//   report  trial, leg, step, value                                it has reached a rung, and waits
-//   answer  trial, leg, step, go_on                                what it was told
-//   end     trial, leg, state, step, value, seconds, cores, verdict, why, code
-//   known   configuration, parameters, value                       of a past sweep (warm_start)
-//   driver  number, time          a start of the driver
-//   worker  name, where           about to be started
-//   exhausted                     the space has no configuration more
-//   finished  why                 nothing more will be started: done | budget | fault
-//   continued                     more trials are wanted after all; those that wait at rungs have ended
+//   report  trial, leg, step, value                                it has reached a rung, and waits (value null: not
+//   finite) answer  trial, leg, step, go_on                                what it was told end     trial, leg, state,
+//   step, value, seconds, cores, verdict, why, code known   configuration, parameters, value                       of a
+//   past sweep (warm_start) driver  number, time          a start of the driver worker  name, where           about to
+//   be started exhausted                     the space has no configuration more finished  why                 nothing
+//   more will be started: done | budget | fault continued                     more trials are wanted after all; those
+//   that wait at rungs have ended
 // `time`, on all: seconds since that start of the driver.
 #pragma once
 

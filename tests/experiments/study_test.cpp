@@ -182,6 +182,23 @@ TEST(Study, EarlyTerminationSpendsLessAndFindsAlmostAsMuch) {
   EXPECT_EQ(part.study().best(), whole.study().best());  // the curves do not cross
 }
 
+TEST(Study, AValueThatIsNotFiniteIsReadBackFromTheJournal) {
+  const Sweep sweep = make_sweep("tpe", "asha", 9);
+  Study study(sweep), again(sweep);
+  const auto apply = [&](const nlohmann::json& event) {
+    study.apply(event);
+    again.apply(nlohmann::json::parse(event.dump()));
+  };
+  apply({{"event", "begin"}, {"max_resource", kEnd}});
+  for (const nlohmann::json& event : study.suggest()) apply(event);
+  apply({{"event", "leg"}, {"trial", 0}, {"leg", 1}, {"worker", "w"}});
+  apply({{"event", "report"}, {"trial", 0}, {"leg", 1}, {"rung", 0}, {"step", 3}, {"value", nullptr}});
+  EXPECT_FALSE(again.trial(0).value);
+  EXPECT_EQ(study.trial(0).state, again.trial(0).state);
+  EXPECT_EQ(study.next(0).kind, Work::Kind::kSuggest);  // it is worse than any
+  EXPECT_EQ(again.next(0).kind, Work::Kind::kSuggest);
+}
+
 TEST(Study, RanksRepeatsByTheirMean) {
   const Sweep sweep = make_sweep("random", "none", 6, 3);
   Simulation simulation(sweep, 2, 3);
