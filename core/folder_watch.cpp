@@ -2,11 +2,20 @@
 
 #include <poll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "core/text.h"
+
 namespace broadsheet {
+
+std::string file_identity(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return "";
+  return cat(info.st_ino, ":", info.st_mtim.tv_sec, ":", info.st_mtim.tv_nsec, ":", info.st_size);
+}
 
 FolderWatch::FolderWatch() : descriptor_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {}
 

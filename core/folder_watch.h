@@ -7,6 +7,9 @@
 
 namespace broadsheet {
 
+// Changes whenever another file takes the name, or this one is written or touched; empty: there is none.
+std::string file_identity(const std::string& path);
+
 class FolderWatch {
  public:
   FolderWatch();

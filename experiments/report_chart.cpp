@@ -12,12 +12,6 @@ namespace {
 
 constexpr double kWidth = 520, kHeight = 240, kLeft = 58, kRight = 14, kTop = 12, kBottom = 34;
 
-std::string coordinate(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
-
 struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
   void add(double value) {
@@ -109,6 +103,12 @@ std::string legend(const std::vector<Series>& series) {
 }
 
 }  // namespace
+
+std::string coordinate(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", value);
+  return text;
+}
 
 std::string html_escape(std::string_view text) {
   std::string out;

@@ -11,6 +11,9 @@ namespace broadsheet {
 // Escaped for HTML text and quoted attributes; what is not UTF-8 becomes U+FFFD, control characters go.
 std::string html_escape(std::string_view text);
 
+// Of a point in a picture: "12.3".
+std::string coordinate(double value);
+
 // A number for people: four significant digits, thousands separated, "1.8e-05" when very small.
 std::string for_people(double value);
 

@@ -115,8 +115,12 @@ std::string leg_file(const std::string& trial_folder, int64_t leg) {
   return cat(trial_folder, "/leg-", leg, ".json");
 }
 
+const char* state_name(LegRecord::State state) {
+  return kStates[static_cast<size_t>(state)];
+}
+
 void write_leg(const std::string& trial_folder, int64_t leg, const LegRecord& record) {
-  write(leg_file(trial_folder, leg), {{"state", kStates[static_cast<size_t>(record.state)]},
+  write(leg_file(trial_folder, leg), {{"state", state_name(record.state)},
                                       {"step", record.step},
                                       {"value", or_null(record.value)},
                                       {"seconds", record.seconds},

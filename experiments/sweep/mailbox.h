@@ -62,6 +62,7 @@ struct LegRecord {
   nlohmann::json failure;      // of kFailed: {"error": {...}, "exit_code"}
   bool ended() const { return state != State::kAtRung; }
 };
+const char* state_name(LegRecord::State state);  // "at_rung", "done", ...
 void write_leg(const std::string& trial_folder, int64_t leg, const LegRecord& record);
 std::optional<LegRecord> read_leg(const std::string& trial_folder, int64_t leg);
 // For whoever sees a worker end: puts `record` down for the leg that its task names, unless that has ended.

@@ -12,12 +12,6 @@ namespace {
 
 constexpr double kLeft = 58, kRight = 14, kTop = 14, kBottom = 36;
 
-std::string coordinate(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
-
 std::vector<double> values_of(const SweepView& view, const std::vector<size_t>& order) {
   std::vector<double> values;
   for (const size_t index : order) values.push_back(*view.trials[index].value);

@@ -11,12 +11,6 @@ namespace {
 
 constexpr double kTop = 54, kBottom = 316, kUnused = 346, kSide = 66;
 
-std::string at(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
-
 double down(double place) {
   return kBottom - place * (kBottom - kTop);
 }
@@ -41,7 +35,7 @@ struct Columns {
 std::string axis_svg(const SweepView& view, const Columns& columns, size_t column) {
   const bool last = column == columns.axes.size();
   const Axis& axis = last ? columns.value : columns.axes[column];
-  const std::string x = at(columns.x(column));
+  const std::string x = coordinate(columns.x(column));
   std::string name = last ? axis.name : short_name(view, axis.name);
   // Neighbours' names share the width between them.
   const auto room = static_cast<size_t>((columns.width - 2 * kSide) / static_cast<double>(columns.axes.size()) / 6.4);
@@ -55,11 +49,11 @@ std::string axis_svg(const SweepView& view, const Columns& columns, size_t colum
   // The last axis has its numbers outside, away from the lines.
   const double side = last ? 1 : -1;
   for (const Tick& tick : axis.ticks(5)) {
-    const std::string y = at(down(tick.place));
-    out += cat("<line class=\"axis\" x1=\"", at(columns.x(column) + side * 4), "\" y1=\"", y, "\" x2=\"", x, "\" y2=\"",
-               y, "\"/><text class=\"tick halo\" text-anchor=\"", last ? "start" : "end", "\" x=\"",
-               at(columns.x(column) + side * 7), "\" y=\"", at(down(tick.place) + 3.5), "\">", html_escape(tick.label),
-               "</text>");
+    const std::string y = coordinate(down(tick.place));
+    out += cat("<line class=\"axis\" x1=\"", coordinate(columns.x(column) + side * 4), "\" y1=\"", y, "\" x2=\"", x,
+               "\" y2=\"", y, "\"/><text class=\"tick halo\" text-anchor=\"", last ? "start" : "end", "\" x=\"",
+               coordinate(columns.x(column) + side * 7), "\" y=\"", coordinate(down(tick.place) + 3.5), "\">",
+               html_escape(tick.label), "</text>");
   }
   if (!last && columns.unused[column]) {
     out += cat("<circle class=\"unused\" cx=\"", x, "\" cy=\"", kUnused,
@@ -76,9 +70,10 @@ std::string points_of(const Columns& columns, const TrialView& trial) {
     const auto found = trial.parameters.find(axis.name);
     const std::optional<double> place = found == trial.parameters.end() ? std::nullopt : axis.place(found->second);
     const double y = place ? down(spread_in_slot(axis, *place, trial.number)) : kUnused;
-    points += cat(at(columns.x(i)), ",", at(y), " ");
+    points += cat(coordinate(columns.x(i)), ",", coordinate(y), " ");
   }
-  return points + cat(at(columns.x(columns.axes.size())), ",", at(down(columns.value.place(*trial.value).value_or(0))));
+  return points + cat(coordinate(columns.x(columns.axes.size())), ",",
+                      coordinate(down(columns.value.place(*trial.value).value_or(0))));
 }
 
 // The ramp and what its ends mean.

@@ -98,8 +98,8 @@ int do_sweep(const Command& command) {
   const std::string wanted =
       command.has("run-dir") ? absolute_path(command.value("run-dir")) : sweep.config.sweep_dir();
   const int64_t examples = ShardSet::open(sweep.base.data.corpus)->size(Split::kTrain);
-  const SweepPlan plan = plan_sweep(sweep, examples);
   if (command.dry_run) {
+    const SweepPlan plan = plan_sweep(sweep, examples);
     if (command.json) {
       print_json(to_json(plan, wanted));
     } else {
@@ -111,7 +111,7 @@ int do_sweep(const Command& command) {
   if (slurm && !SlurmClient::installed())
     throw UserError("slurm.not_installed", "on: slurm, but sbatch is not in PATH",
                     "work on a login node of the cluster, or write on: local");
-  if (const std::string advice = advice_for_login_node(sweep, plan, command.positionals.at(0)); !advice.empty())
+  if (const std::string advice = advice_for_login_node(sweep, examples, command.positionals.at(0)); !advice.empty())
     log_warning(advice);
   hold_stop_signals();
   const SweepDirectory directory =
@@ -127,7 +127,7 @@ int do_sweep(const Command& command) {
   }
   if (!study.begun()) {
     std::vector<nlohmann::json> events = known_from(sweep);
-    const nlohmann::json begin = {{"event", "begin"}, {"max_resource", plan.max_resource}};
+    const nlohmann::json begin = {{"event", "begin"}, {"max_resource", max_resource_of(sweep, examples)}};
     events.insert(events.begin(), begin);
     journal.append(events);
     for (const nlohmann::json& event : events) study.apply(event);

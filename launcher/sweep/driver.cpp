@@ -1,12 +1,10 @@
 #include "launcher/sweep/driver.h"
 
 #include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <utility>
@@ -30,13 +28,6 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Changes whenever another file takes the name.
-std::string identity_of(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return "";
-  return cat(info.st_ino, ":", info.st_mtim.tv_sec, ":", info.st_mtim.tv_nsec, ":", info.st_size);
-}
-
 std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
@@ -57,22 +48,6 @@ const char* word_of(Verdict verdict) {
       return "infeasible";
     case Verdict::kFailed:
       return "failed";
-  }
-  return "";
-}
-
-const char* word_of(LegRecord::State state) {
-  switch (state) {
-    case LegRecord::State::kAtRung:
-      return "at_rung";
-    case LegRecord::State::kDone:
-      return "done";
-    case LegRecord::State::kFailed:
-      return "failed";
-    case LegRecord::State::kPaused:
-      return "paused";
-    case LegRecord::State::kStopped:
-      return "stopped";
   }
   return "";
 }
@@ -223,7 +198,7 @@ bool SweepDriver::tend(Slot& slot) {
 bool SweepDriver::look_at_leg(Slot& slot) {
   const Trial& trial = study_.trial(slot.trial);
   const std::string folder = trial_folder(directory_.folder(), slot.trial);
-  const std::string identity = identity_of(leg_file(folder, trial.legs));
+  const std::string identity = file_identity(leg_file(folder, trial.legs));
   if (identity.empty() || identity == slot.seen) return false;
   const std::optional<LegRecord> leg = read_leg(folder, trial.legs);
   if (!leg) return false;
@@ -250,7 +225,7 @@ void SweepDriver::answer(Slot& slot, const LegRecord& leg) {
             {"leg", trial().legs},
             {"rung", found - plan.gate_steps.begin()},
             {"step", leg.step},
-            {"value", leg.value.value_or(std::nan(""))}});
+            {"value", leg.value ? nlohmann::json(*leg.value) : nlohmann::json()}});
   }
   if (trial().told_step != leg.step) {
     const Work work = stopping_ ? Work{} : study_.next(number);
@@ -267,7 +242,7 @@ void SweepDriver::end_leg(Slot& slot, const LegRecord& leg) {
   const std::string folder = trial_folder(directory_.folder(), slot.trial);
   nlohmann::json event = {
       {"event", "end"},         {"trial", slot.trial},
-      {"leg", trial.legs},      {"state", word_of(leg.state)},
+      {"leg", trial.legs},      {"state", state_name(leg.state)},
       {"step", leg.step},       {"value", leg.value ? nlohmann::json(*leg.value) : nlohmann::json()},
       {"seconds", leg.seconds}, {"cores", leg.cores}};
   if (leg.state == LegRecord::State::kFailed) {
@@ -351,8 +326,7 @@ bool SweepDriver::give_work(Slot& slot) {
   try {
     const std::string folder = trial_folder(directory_.folder(), work.trial);
     const Trial& trial = study_.trial(work.trial);
-    const RunConfig config = trial_config(sweep_, trial.parameters, trial.repeat, folder);
-    plan_trial(config, sweep_.config.early_terminate, study_.rungs(), examples_);
+    trial_config(sweep_, trial.parameters, trial.repeat, folder);
   } catch (const UserError& error) {
     refuse_trial(work.trial, error);
     return true;

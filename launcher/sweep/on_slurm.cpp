@@ -32,15 +32,15 @@ SlurmLaunch settle_on_slurm(Sweep& sweep) {
   return launch;
 }
 
-std::string advice_for_login_node(const Sweep& sweep, const SweepPlan& plan, const std::string& file) {
-  const bool little = plan.core_hours ? *plan.core_hours < kLittleWork : plan.trials > 0 && plan.trials <= kFewTrials;
-  if (sweep.config.on != "local" || little || ::getenv("SLURM_JOB_ID") != nullptr || !SlurmClient::installed())
-    return "";
+std::string advice_for_login_node(const Sweep& sweep, int64_t examples, const std::string& file) {
+  if (sweep.config.on != "local" || ::getenv("SLURM_JOB_ID") != nullptr || !SlurmClient::installed()) return "";
   try {
     if (SlurmClient(kPatience).has_node(host_name())) return "";
   } catch (const Error&) {
     return "";  // no cluster that answers
   }
+  const SweepPlan plan = plan_sweep(sweep, examples);
+  if (plan.core_hours ? *plan.core_hours < kLittleWork : plan.trials > 0 && plan.trials <= kFewTrials) return "";
   return cat(host_name(), " is no node of its cluster, and others may need it: `broadsheet submit ", file,
              "` gives the sweep to Slurm, `on: slurm` its trials");
 }

@@ -30,6 +30,6 @@ std::unique_ptr<WorkerPool> make_slurm_workers(const std::string& sweep_folder, 
 void stop_slurm_worker(const std::string& sweep_folder, const std::string& name, bool now);
 
 // What to say to somebody who starts a sweep of this machine on a cluster's login node; empty: nothing.
-std::string advice_for_login_node(const Sweep& sweep, const SweepPlan& plan, const std::string& file);
+std::string advice_for_login_node(const Sweep& sweep, int64_t examples, const std::string& file);
 
 }  // namespace broadsheet

@@ -76,13 +76,6 @@ std::optional<Rate> measured_rate(const Sweep& sweep) {
   return std::nullopt;
 }
 
-int64_t max_resource_of(const Sweep& sweep, int64_t examples) {
-  if (sweep.max_resource > 0) return sweep.max_resource;
-  if (sweep.config.early_terminate.resource == "epochs")
-    return static_cast<int64_t>(std::ceil(sweep.base.train.num_train_epochs));
-  return count_steps(examples, sweep.base.train, sweep.base.validation).total_steps;
-}
-
 SweepPlan::Planned plan_one(const Sweep& sweep, const Assignment& parameters, const std::vector<int64_t>& rungs,
                             int64_t examples, int64_t* examples_trained) {
   SweepPlan::Planned planned{parameters, 0, {}, ""};
@@ -98,13 +91,6 @@ SweepPlan::Planned plan_one(const Sweep& sweep, const Assignment& parameters, co
   return planned;
 }
 
-std::string text_of(const Assignment& parameters) {
-  std::vector<std::string> parts;
-  for (const auto& [name, value] : parameters)
-    parts.push_back(cat(name, " ", value.is_string() ? value.get<std::string>() : value.dump()));
-  return join(parts, ", ");
-}
-
 std::string gigabytes(uint64_t bytes) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1f GB", static_cast<double>(bytes) / 1e9);
@@ -112,6 +98,13 @@ std::string gigabytes(uint64_t bytes) {
 }
 
 }  // namespace
+
+int64_t max_resource_of(const Sweep& sweep, int64_t examples) {
+  if (sweep.max_resource > 0) return sweep.max_resource;
+  if (sweep.config.early_terminate.resource == "epochs")
+    return static_cast<int64_t>(std::ceil(sweep.base.train.num_train_epochs));
+  return count_steps(examples, sweep.base.train, sweep.base.validation).total_steps;
+}
 
 SweepPlan plan_sweep(const Sweep& sweep, int64_t examples) {
   SweepPlan plan;
@@ -167,7 +160,7 @@ std::string to_text(const SweepPlan& plan, const std::string& folder) {
   text += "the first of them, if nothing were learned:\n";
   for (size_t i = 0; i < std::min(plan.first.size(), kShown); ++i) {
     const SweepPlan::Planned& one = plan.first[i];
-    text += cat("  ", i, "  ", text_of(one.parameters), "  (",
+    text += cat("  ", i, "  ", describe(one.parameters), "  (",
                 one.fault.empty() ? cat(one.total_steps, " steps") : "infeasible: " + one.fault, ")\n");
   }
   if (plan.core_hours) {

@@ -31,6 +31,9 @@ struct SweepPlan {
   std::optional<double> core_hours;
   std::string measured_in;
 };
+// Where a trial of the base configuration ends, in early termination's resource.
+int64_t max_resource_of(const Sweep& sweep, int64_t examples);
+// Makes the first configurations, of a grid without `trials` all of them, and looks through earlier runs.
 SweepPlan plan_sweep(const Sweep& sweep, int64_t examples);
 std::string to_text(const SweepPlan& plan, const std::string& folder);
 nlohmann::json to_json(const SweepPlan& plan, const std::string& folder);

@@ -3,7 +3,6 @@
 // Note [What is known of a worker's job]
 // Its beat first, then the records that the job itself leaves, then Slurm's queue, which is asked only about workers
 // that say nothing: one squeue for all of them. A controller that does not answer is weather: nobody is taken for gone.
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <set>
 
 #include "core/durable.h"
+#include "core/folder_watch.h"
 #include "core/log.h"
 #include "core/path.h"
 #include "core/text.h"
@@ -39,12 +39,6 @@ constexpr SubmitPatience kOneTry{1, 20, 0.5, 1, 1};
 
 double seconds_since(Clock::time_point then) {
   return std::chrono::duration<double>(Clock::now() - then).count();
-}
-
-std::string identity_of(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return "";
-  return cat(info.st_ino, ":", info.st_mtim.tv_sec, ":", info.st_mtim.tv_nsec, ":", info.st_size);
 }
 
 // Slurm's words for "not now, you have too many": the same job may be taken later.
@@ -149,7 +143,7 @@ class SlurmWorkers : public WorkerPool {
   // By the job's own word. A job of which nothing was written down was never given to sbatch.
   std::optional<WorkerLife> end_of(Known& known, const std::string& folder) const {
     const std::string job = job_folder(folder);
-    const std::string record = identity_of(job + "/job.json"), events = identity_of(job + "/events.jsonl");
+    const std::string record = file_identity(job + "/job.json"), events = file_identity(job + "/events.jsonl");
     if (record != known.record_seen || events != known.events_seen) {
       // Another job, which Slurm may not tell of yet.
       if (record != known.record_seen) known.since = Clock::now();
@@ -173,7 +167,7 @@ class SlurmWorkers : public WorkerPool {
 
   // By this process's own clock: when the beat was seen to change.
   bool is_heard(Known& known, const std::string& folder) const {
-    const std::string beat = identity_of(folder + "/beat");
+    const std::string beat = file_identity(folder + "/beat");
     if (!beat.empty() && beat != known.beat) {
       known.heard_ever = true;
       known.beat = beat;

@@ -16,6 +16,7 @@
 #include "data/shards.h"
 #include "data/tokenizers/tokenizer.h"
 #include "trainer/models/bert.h"
+#include "trainer/tasks/task.h"
 
 namespace broadsheet::testing {
 
@@ -94,5 +95,7 @@ class MemoryCorpus : public ShardSet {
   std::string name_ = "memory";
 };
 std::shared_ptr<const ShardSet> random_corpus(int64_t documents, uint64_t seed);
+// A small BERT from scratch for one kind of task on that corpus.
+TaskRequest request_for(const std::string& kind);
 
 }  // namespace broadsheet::testing

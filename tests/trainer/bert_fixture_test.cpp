@@ -244,4 +244,21 @@ TEST(Fixture, APartOfABatchKeepsItsRowsLabelsAndNumbers) {
 }
 
 }  // namespace
+TaskRequest request_for(const std::string& kind) {
+  TaskRequest request;
+  request.model.architecture = "bert";
+  request.model.config = {{"hidden_size", 32},       {"num_hidden_layers", 2},        {"num_attention_heads", 4},
+                          {"intermediate_size", 48}, {"max_position_embeddings", 40}, {"initializer_range", 0.1}};
+  request.task.kind = kind;
+  request.task.text = "text";
+  if (kind == "classification") {
+    request.task.label = "mood";
+    request.classes = {"bad", "fair", "good"};
+  }
+  if (kind == "regression") request.task.score = "score";
+  request.max_length = 24;
+  request.tokenizer = std::make_shared<WordTokenizer>();
+  return request;
+}
+
 }  // namespace broadsheet::testing

@@ -20,26 +20,10 @@ using testing::gradients;
 using testing::MemoryCorpus;
 using testing::random_corpus;
 using testing::read_json;
+using testing::request_for;
 using testing::TemporaryFolder;
 using testing::WordTokenizer;
 using Gradients = std::map<std::string, at::Tensor>;
-
-TaskRequest request_for(const std::string& kind) {
-  TaskRequest request;
-  request.model.architecture = "bert";
-  request.model.config = {{"hidden_size", 32},       {"num_hidden_layers", 2},        {"num_attention_heads", 4},
-                          {"intermediate_size", 48}, {"max_position_embeddings", 40}, {"initializer_range", 0.1}};
-  request.task.kind = kind;
-  request.task.text = "text";
-  if (kind == "classification") {
-    request.task.label = "mood";
-    request.classes = {"bad", "fair", "good"};
-  }
-  if (kind == "regression") request.task.score = "score";
-  request.max_length = 24;
-  request.tokenizer = std::make_shared<WordTokenizer>();
-  return request;
-}
 
 std::string error_of(const std::function<void()>& action) {
   try {
