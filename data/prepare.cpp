@@ -1,40 +1,31 @@
 #include "data/prepare.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 
-#include "core/checksum.h"
 #include "core/durable.h"
 #include "core/errors.h"
-#include "core/log.h"
+#include "core/forked_processes.h"
 #include "core/path.h"
 #include "core/text.h"
 #include "data/manifest.h"
-#include "data/preparation.h"
+#include "data/preparation/preparation.h"
 #include "data/tokenizers/tokenizer.h"
 
 namespace broadsheet {
 namespace {
 
-nlohmann::json counts_json(const PrepareReport& report) {
-  nlohmann::json json = report.json();
-  json.erase("folder");
-  json.erase("already_prepared");
-  return json;
-}
+constexpr double kPatienceWithFirst = 600;  // seconds: the first rank may have to compare checksums first
+constexpr double kPatienceWithOthers = 60;
 
 PrepareReport report_from(const Manifest& manifest, const std::string& folder) {
   PrepareReport report;
   try {
-    const nlohmann::json& counts = manifest.counts;
-    report.read = counts.at("read").get<int64_t>();
-    report.kept = counts.at("kept").get<int64_t>();
-    report.rejected = counts.at("rejected").get<int64_t>();
-    report.duplicates = counts.at("duplicates").get<int64_t>();
-    report.tokens = counts.at("tokens").get<int64_t>();
-    report.rejected_by_reason = counts.at("rejected_by_reason").get<std::map<std::string, int64_t>>();
-    report.documents_by_split = counts.at("documents_by_split").get<std::map<std::string, int64_t>>();
+    report = PrepareReport::from(manifest.counts);
   } catch (const nlohmann::json::exception& error) {
     throw UserError("corpus.manifest", cat(folder, "/", kManifestName, ": counts are damaged (", error.what(), ")"),
                     "prepare the corpus again with --replace");
@@ -67,78 +58,124 @@ std::optional<PrepareReport> existing_corpus(const std::string& folder, const nl
   return report_from(manifest, folder);
 }
 
-void copy_tokenizer(const std::string& from, const std::string& folder, Manifest& manifest) {
-  std::filesystem::create_directory(folder + "/tokenizer");
-  for (const std::string& name : tokenizer_files(from)) {
-    const std::string target = "tokenizer/" + name;
-    write_file_durably(folder + "/" + target, read_file(from + "/" + name));
-    manifest.files[target] = {};
+// The places beside the corpus's own.
+struct Places {
+  explicit Places(const CorpusConfig& config)
+      : output(absolute_path(config.output)), beside(cat(parent_folder(output), "/.", file_name(output))) {}
+  std::string output, beside;
+  std::string lock() const { return beside + ".lock"; }
+  std::string scratch() const { return beside + ".preparing"; }
+};
+
+// What is prepared, read once for all processes.
+struct Order {
+  explicit Order(const CorpusConfig& config_in)
+      : config(config_in), fields(config), files(list_sources(config)), tokenizer(load_tokenizer(config.tokenizer)) {
+    manifest.name = config.name;
+    manifest.tokenizer_fingerprint = tokenizer->fingerprint();
+    manifest.vocab_size = tokenizer->vocab_size();
+    manifest.configuration = corpus_configuration(config);
   }
-  sync_folder(folder + "/tokenizer");
+  const CorpusConfig& config;
+  FieldReader fields;
+  std::vector<SourceFile> files;
+  std::unique_ptr<Tokenizer> tokenizer;
+  Manifest manifest;
+};
+
+Preparation preparation_of(const Order& order, const Places& places, const PrepareOptions& options, int64_t rank) {
+  return {order.config,   order.fields,     *order.tokenizer,    order.files,
+          order.manifest, places.scratch(), options.piece_bytes, rank};
 }
 
-void check_shares(const CorpusConfig& config, const Preparation& preparation, const std::string& folder) {
-  const PrepareReport& report = preparation.report;
-  if (report.read == 0)
-    throw UserError("corpus.empty", "the sources hold no documents", "check sources: files: and format:");
-  const double share = static_cast<double>(report.rejected) / static_cast<double>(report.read);
-  const std::string kept_list = config.output + "." + kRejectedName;
-  if (share > config.max_rejected_share) {
-    rename_durably(folder + "/" + kRejectedName, kept_list);
-    std::string what = cat(with_thousands(report.rejected), " of ", with_thousands(report.read),
-                           " records are unusable (", shortest(std::round(share * 10000) / 100), " %, allowed are ",
-                           shortest(config.max_rejected_share * 100), " %):");
-    for (const std::string& line : preparation.rejects().first()) what += "\n  " + line;
-    throw UserError(
-        Fault{"corpus.rejected_share",
-              {},
-              "max_rejected_share",
-              what,
-              cat("correct the sources or the fields, or raise max_rejected_share; all of them are in ", kept_list)});
+// All stages, in this process. What it throws the others learn, too.
+PrepareReport work(Preparation& preparation, WorkBoard& board) {
+  try {
+    PrepareReport report = preparation.run(board);
+    board.leave();
+    return report;
+  } catch (const Error& error) {
+    board.fail(error);
+    throw;
   }
 }
 
-void check_splits(const CorpusConfig& config, CorpusWriter& writer) {
-  if (writer.documents(Split::kTrain) == 0)
-    throw UserError(Fault{
-        "corpus.empty_split", {}, "split", "no document is left for the train split", "check split: and the sources"});
-  for (const auto& [split, share] :
-       {std::pair(Split::kValidation, config.split.validation), std::pair(Split::kTest, config.split.test)})
-    if (writer.documents(split) == 0 && (share > 0 || config.split.by == "field"))
-      log_warning(cat("the ", split_name(split), " split is empty"));
+// A process that only helps. What is wrong the first rank says.
+void help(const Order& order, const Places& places, const PrepareOptions& options, const Workers& workers) {
+  WorkBoard board(places.scratch(), workers, kPatienceWithFirst);
+  if (board.dismissed()) return board.leave();
+  Preparation preparation = preparation_of(order, places, options, workers.rank);
+  work(preparation, board);
 }
 
-void build(const CorpusConfig& config, const FieldReader& fields, const Tokenizer& tokenizer,
-           const std::vector<SourceFile>& files, Manifest& manifest, const std::string& folder, PrepareReport& report) {
-  Preparation preparation(config, fields, tokenizer, files, folder);
-  preparation.run();
-  check_unchanged(files);
-  check_shares(config, preparation, folder);
-  check_splits(config, preparation.writer());
-  preparation.writer().finish(manifest);
-  report = preparation.report;
-  report.tokens = preparation.writer().total_tokens();
-  for (const auto& [name, part] : manifest.splits) report.documents_by_split[name] = part.documents;
-  copy_tokenizer(config.tokenizer, folder, manifest);
-  manifest.files[kRejectedName] = {};
-  for (auto& [name, entry] : manifest.files)
-    entry = {std::filesystem::file_size(folder + "/" + name), sha256_file(folder + "/" + name)};
-  manifest.counts = counts_json(report);
-  write_file_durably(folder + "/" + kManifestName, manifest.dump());
+PrepareReport lead(const Order& order, const Places& places, const PrepareOptions& options, const Workers& workers) {
+  Preparation preparation = preparation_of(order, places, options, 0);
+  preparation.take_over();
+  std::optional<ForkedProcesses> copies;
+  WorkBoard board(places.scratch(), workers, 0, [&] {
+    if (copies) copies->check();
+  });
+  const int64_t helpers = std::min(workers.count, preparation.pieces()) - 1;
+  if (!options.task && helpers > 0)
+    copies.emplace(helpers, [&](int64_t rank) {
+      try {
+        help(order, places, options, {rank, workers.count, workers.start});
+        return 0;
+      } catch (const std::exception&) {
+        return 1;  // told through the board; who ends for another reason is missed by its exit
+      }
+    });
+  PrepareReport report;
+  try {
+    report = work(preparation, board);
+  } catch (const UserError&) {
+    copies.reset();
+    remove_folder_durably(places.scratch());
+    throw;
+  }
+  if (copies) copies->wait();
+  board.wait_for_others(kPatienceWithOthers);
+  if (exists(places.output)) remove_folder_durably(places.output);
+  rename_durably(preparation.corpus(), places.output);
+  remove_folder_durably(places.scratch());
+  std::filesystem::remove(places.output + "." + kRejectedName);
+  report.folder = places.output;
+  return report;
+}
+
+std::string new_start() {
+  return cat(::getpid(), "-", std::chrono::system_clock::now().time_since_epoch().count());
 }
 
 }  // namespace
 
-nlohmann::json PrepareReport::json() const {
+nlohmann::json PrepareReport::counts() const {
   return {{"read", read},
           {"kept", kept},
           {"rejected", rejected},
           {"duplicates", duplicates},
           {"rejected_by_reason", rejected_by_reason},
           {"documents_by_split", documents_by_split},
-          {"tokens", tokens},
-          {"folder", folder},
-          {"already_prepared", already_prepared}};
+          {"tokens", tokens}};
+}
+
+nlohmann::json PrepareReport::json() const {
+  nlohmann::json json = counts();
+  json["folder"] = folder;
+  json["already_prepared"] = already_prepared;
+  return json;
+}
+
+PrepareReport PrepareReport::from(const nlohmann::json& counts) {
+  PrepareReport report;
+  report.read = counts.at("read").get<int64_t>();
+  report.kept = counts.at("kept").get<int64_t>();
+  report.rejected = counts.at("rejected").get<int64_t>();
+  report.duplicates = counts.at("duplicates").get<int64_t>();
+  report.tokens = counts.at("tokens").get<int64_t>();
+  report.rejected_by_reason = counts.at("rejected_by_reason").get<std::map<std::string, int64_t>>();
+  report.documents_by_split = counts.at("documents_by_split").get<std::map<std::string, int64_t>>();
+  return report;
 }
 
 std::vector<std::string> corpus_sources(const CorpusConfig& config) {
@@ -148,43 +185,25 @@ std::vector<std::string> corpus_sources(const CorpusConfig& config) {
   return paths;
 }
 
-PrepareReport prepare_corpus(const CorpusConfig& config, bool replace) {
+PrepareReport prepare_corpus(const CorpusConfig& config, const PrepareOptions& options) {
   if (config.output.empty()) throw UserError("corpus.output", "output: is not set", "name the corpus's folder");
-  const FieldReader fields(config);
-  const std::vector<SourceFile> files = list_sources(config);
-  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(config.tokenizer);
-
-  Manifest manifest;
-  manifest.name = config.name;
-  manifest.tokenizer_fingerprint = tokenizer->fingerprint();
-  manifest.vocab_size = tokenizer->vocab_size();
-  manifest.configuration = corpus_configuration(config);
-  manifest.sources = describe_sources(files);
-
-  const std::string output = absolute_path(config.output);
-  make_folders(parent_folder(output));
-  const std::string beside = cat(parent_folder(output), "/.", file_name(output));
-  const FolderLock lock = FolderLock::acquire(beside + ".lock");
-  if (auto report =
-          existing_corpus(output, manifest.configuration, manifest.sources, manifest.tokenizer_fingerprint, replace))
-    return *report;
-
-  const std::string folder = beside + ".preparing";  // what a killed run left there is in the way of nobody
-  remove_folder_durably(folder);
-  make_folders(folder);
-  PrepareReport report;
-  try {
-    build(config, fields, *tokenizer, files, manifest, folder, report);
-    sync_folder(folder);
-  } catch (...) {
-    remove_folder_durably(folder);
-    throw;
+  const Order order(config);
+  const Places places(config);
+  make_folders(parent_folder(places.output));
+  Workers workers{0, options.ranks, new_start()};
+  if (options.task) workers = {options.task->rank, options.task->count, options.task->start};
+  if (workers.rank > 0) {
+    help(order, places, options, workers);
+    return {};
   }
-  if (exists(output)) remove_folder_durably(output);
-  rename_durably(folder, output);
-  std::filesystem::remove(output + "." + kRejectedName);
-  report.folder = output;
-  return report;
+  const FolderLock lock = FolderLock::acquire(places.lock(), options.incarnation);
+  if (exists(places.output)) {
+    auto report = existing_corpus(places.output, order.manifest.configuration, describe_sources(order.files),
+                                  order.manifest.tokenizer_fingerprint, options.replace);
+    if (report && options.task) WorkBoard::dismiss(places.scratch(), workers).wait_for_others(kPatienceWithOthers);
+    if (report) return *report;
+  }
+  return lead(order, places, options, workers);
 }
 
 }  // namespace broadsheet

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/durable.h"
 #include "data/corpus_config.h"
 
 namespace broadsheet {
@@ -19,14 +21,33 @@ struct PrepareReport {
   std::string folder;
   bool already_prepared = false;  // the corpus was there already, made from the same configuration and sources
   nlohmann::json json() const;
+  nlohmann::json counts() const;                            // what of it a manifest keeps
+  static PrepareReport from(const nlohmann::json& counts);  // throws nlohmann's exceptions
+};
+
+struct PrepareOptions {
+  bool replace = false;  // another corpus in the place of this one goes
+  // Processes on this machine that share the work.
+  int64_t ranks = 1;
+  // This process as one of several that somebody else has started, perhaps on several machines: `start` names that
+  // start of all of them (the batch system's job and its restart), and `ranks` is not looked at.
+  struct Task {
+    int64_t rank = 0, count = 1;
+    std::string start;
+  };
+  std::optional<Task> task = {};
+  Incarnation incarnation = {};  // of the job this runs in
+  // What is read as one piece of work. Decides nothing about the corpus.
+  int64_t piece_bytes = 32 << 20;
 };
 
 // Builds the corpus under a temporary name beside config.output and renames it into place: whole or absent.
 // An existing corpus with the same configuration and sources is left as it is (the report says so); another one in its
 // place is UserError("corpus.exists") unless `replace`. Bad lines go to rejected.jsonl {file, line, byte, reason};
 // above max_rejected_share it is UserError("corpus.rejected_share") that shows the first of them, and nothing is left
-// but <output>.rejected.jsonl.
-PrepareReport prepare_corpus(const CorpusConfig& config, bool replace);
+// but <output>.rejected.jsonl. The bytes of the corpus do not depend on the number of processes, nor on how often it
+// was killed on the way: the same call goes on from what is done. The report is the first rank's.
+PrepareReport prepare_corpus(const CorpusConfig& config, const PrepareOptions& options = {});
 
 // What prepare would do, without writing: the files it would read. UserError as prepare_corpus. For --dry-run.
 std::vector<std::string> corpus_sources(const CorpusConfig& config);

@@ -9,12 +9,6 @@
 #include "data/importers/importer.h"
 
 namespace broadsheet {
-namespace {
-
-constexpr size_t kShownRejects = 5;
-
-}  // namespace
-
 std::vector<SourceFile> list_sources(const CorpusConfig& config) {
   std::vector<SourceFile> files;
   for (const SourceConfig& source : config.sources)
@@ -35,14 +29,17 @@ std::vector<SourceFile> list_sources(const CorpusConfig& config) {
   return files;
 }
 
+nlohmann::json describe_source(const SourceFile& file, const std::string& sha256) {
+  return {{"name", file.name},
+          {"size", file.size},
+          {"sha256", sha256},
+          {"licence", file.source->licence},
+          {"origin", file.source->origin}};
+}
+
 nlohmann::json describe_sources(const std::vector<SourceFile>& files) {
   nlohmann::json json = nlohmann::json::array();
-  for (const SourceFile& file : files)
-    json.push_back({{"name", file.name},
-                    {"size", file.size},
-                    {"sha256", sha256_file(file.path)},
-                    {"licence", file.source->licence},
-                    {"origin", file.source->origin}});
+  for (const SourceFile& file : files) json.push_back(describe_source(file, sha256_file(file.path)));
   return json;
 }
 
@@ -56,16 +53,6 @@ void check_unchanged(const std::vector<SourceFile>& files) {
       throw RunError("io.changed", cat(file.path, ": somebody changed it while it was read"),
                      "prepare again when nobody writes there");
   }
-}
-
-void RejectLog::add(const SourcePlace& place, const Rejection& rejection, PrepareReport& report) {
-  const SourceFile& source = files_[static_cast<size_t>(place.file)];
-  const nlohmann::json line = {
-      {"file", source.name}, {"line", place.line}, {"byte", place.byte}, {"reason", rejection.reason()}};
-  file_.write(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-  ++report.rejected;
-  ++report.rejected_by_reason[rejection.code];
-  if (first_.size() < kShownRejects) first_.push_back(cat(source.path, ":", place.line, ": ", rejection.reason()));
 }
 
 }  // namespace broadsheet

@@ -1,4 +1,4 @@
-// The source files of a corpus, and the list of the records in them that were set aside.
+// The source files of a corpus.
 #pragma once
 
 #include <cstdint>
@@ -7,10 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/durable.h"
 #include "data/corpus_config.h"
-#include "data/document.h"
-#include "data/prepare.h"
 
 namespace broadsheet {
 
@@ -25,27 +22,12 @@ struct SourceFile {
 
 // Every file of every source, in order. UserError("corpus.no_file") for what is not there. Points into `config`.
 std::vector<SourceFile> list_sources(const CorpusConfig& config);
-// [{name, size, sha256, licence, origin}], as in the manifest. Reads every byte.
+// {name, size, sha256, licence, origin}, as in the manifest.
+nlohmann::json describe_source(const SourceFile& file, const std::string& sha256);
+// The same of all of them. Reads every byte.
 nlohmann::json describe_sources(const std::vector<SourceFile>& files);
 // RunError("io.changed") when a file is not any more what list_sources found: what was read of it is then neither the
 // old nor the new one, and the checksum in the manifest may be of another.
 void check_unchanged(const std::vector<SourceFile>& files);
-
-// rejected.jsonl: one line per record that was set aside, without its text.
-class RejectLog {
- public:
-  // `files` must outlive the log.
-  RejectLog(const std::string& path, const std::vector<SourceFile>& files) : file_(path), files_(files) {}
-
-  void add(const SourcePlace& place, const Rejection& rejection, PrepareReport& report);
-  void close() { file_.close(); }
-  // "path:line: reason" of the first few, for the error message.
-  const std::vector<std::string>& first() const { return first_; }
-
- private:
-  DurableFile file_;
-  const std::vector<SourceFile>& files_;
-  std::vector<std::string> first_;
-};
 
 }  // namespace broadsheet

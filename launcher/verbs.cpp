@@ -43,11 +43,15 @@ VerbSpec prepare_verb() {
       "prepare",
       "documents -> cleaned, split, tokenised HDF5 shards (a corpus)",
       {"CORPUS.yaml", 1, 1},
-      {{"replace", "", "Replace a corpus that was made from another configuration or other sources.", false}},
+      {{"replace", "", "Replace a corpus that was made from another configuration or other sources.", false},
+       {"ranks", "N", "Processes that share the work, as many as there are cores unless given; the corpus is the same.",
+        false}},
       "Reads the sources, sets malformed lines aside in rejected.jsonl (file, line, reason), removes duplicates,\n"
-      "splits, tokenises and writes the corpus. The corpus appears whole or not at all. Preparing again with nothing\n"
-      "changed does nothing.",
-      {"broadsheet prepare corpus.yaml", "broadsheet prepare corpus.yaml --set split.seed=2 --replace"},
+      "splits, tokenises and writes the corpus. The corpus appears whole or not at all. Stopped or killed, the same\n"
+      "command goes on from what is done. Preparing again with nothing changed does nothing. Started several times by\n"
+      "srun or mpirun, on one machine or several, the processes share the work.",
+      {"broadsheet prepare corpus.yaml", "srun --nodes=2 --ntasks-per-node=4 broadsheet prepare corpus.yaml",
+       "broadsheet prepare corpus.yaml --set split.seed=2 --replace"},
       true,
       true};
 }

@@ -58,6 +58,11 @@ class Descriptor {
       if (errno != EINTR) throw RunError("io.read", cat(path_, ": read failed: ", std::strerror(errno)));
     }
   }
+  void seek(int64_t position) {
+    consumed_ = std::min(position, size_);
+    if (::lseek(fd_, consumed_, SEEK_SET) != consumed_)
+      throw RunError("io.read", cat(path_, ": seek failed: ", std::strerror(errno)));
+  }
   size_t peek(char* buffer, size_t size) {
     const ssize_t got = ::pread(fd_, buffer, size, 0);
     return got < 0 ? 0 : static_cast<size_t>(got);
@@ -76,6 +81,7 @@ class PlainSource : public ByteSource {
   explicit PlainSource(std::unique_ptr<Descriptor> file) : file_(std::move(file)) {}
   size_t read(char* buffer, size_t size) override { return file_->read(buffer, size); }
   int64_t consumed() const override { return file_->consumed(); }
+  void seek(int64_t position) override { file_->seek(position); }
 
  private:
   std::unique_ptr<Descriptor> file_;
@@ -181,16 +187,38 @@ class Bzip2Source : public ByteSource {
   bool between_streams_ = false, done_ = false;
 };
 
+enum class Compression { kNone, kGzip, kBzip2 };
+
+Compression compression_of(Descriptor& file) {
+  std::array<char, 10> head{};
+  const std::string_view magic(head.data(), file.peek(head.data(), head.size()));
+  if (starts_with(magic, "\x1f\x8b")) return Compression::kGzip;
+  if (magic.size() == 10 && starts_with(magic, "BZh") && magic.substr(4) == "1AY&SY") return Compression::kBzip2;
+  return Compression::kNone;
+}
+
 }  // namespace
+
+void ByteSource::seek(int64_t) {
+  BROADSHEET_ASSERT(false);  // can_be_cut() has said that there is no need to
+}
 
 std::unique_ptr<ByteSource> open_byte_source(const std::string& path) {
   auto file = std::make_unique<Descriptor>(path);
-  std::array<char, 10> head{};
-  const std::string_view magic(head.data(), file->peek(head.data(), head.size()));
-  if (starts_with(magic, "\x1f\x8b")) return std::make_unique<GzipSource>(std::move(file));
-  if (magic.size() == 10 && starts_with(magic, "BZh") && magic.substr(4) == "1AY&SY")
-    return std::make_unique<Bzip2Source>(std::move(file));
+  switch (compression_of(*file)) {
+    case Compression::kGzip:
+      return std::make_unique<GzipSource>(std::move(file));
+    case Compression::kBzip2:
+      return std::make_unique<Bzip2Source>(std::move(file));
+    case Compression::kNone:
+      break;
+  }
   return std::make_unique<PlainSource>(std::move(file));
+}
+
+bool is_compressed(const std::string& path) {
+  Descriptor file(path);
+  return compression_of(file) != Compression::kNone;
 }
 
 }  // namespace broadsheet

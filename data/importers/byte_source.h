@@ -16,9 +16,12 @@ class ByteSource {
   virtual size_t read(char* buffer, size_t size) = 0;
   // Bytes of the file on disk that were consumed so far, for progress.
   virtual int64_t consumed() const = 0;
+  // Goes on at byte `position` of the file. Of an uncompressed one only.
+  virtual void seek(int64_t position);
 };
 
 // Throws UserError("corpus.no_file") when the path is missing, unreadable or a folder.
 std::unique_ptr<ByteSource> open_byte_source(const std::string& path);
+bool is_compressed(const std::string& path);
 
 }  // namespace broadsheet

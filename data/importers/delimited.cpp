@@ -77,9 +77,12 @@ class RecordParser {
 
 class DelimitedImporter : public Importer {
  public:
-  DelimitedImporter(const std::string& path, const SourceConfig& source, char separator, bool quoting, int32_t file)
-      : path_(path), reader_(path), parser_(separator), separator_(separator), quoting_(quoting), file_(file) {
-    if (source.header) {
+  DelimitedImporter(const std::string& path, const SourceConfig& source, char separator, bool quoting, int32_t file,
+                    const ByteRange& range)
+      : path_(path), reader_(path, range), parser_(separator), separator_(separator), quoting_(quoting), file_(file) {
+    if (source.header && range.begin > 0) {
+      columns_ = DelimitedImporter(path, source, separator, quoting, file, {}).columns_;
+    } else if (source.header) {
       read_header();
     } else {
       columns_ = source.columns;
@@ -112,6 +115,7 @@ class DelimitedImporter : public Importer {
   }
   const std::vector<std::string>& columns() const override { return columns_; }
   int64_t consumed() const override { return reader_.consumed(); }
+  int64_t lines() const override { return reader_.lines(); }
 
  private:
   bool next_line(Line& line) {
@@ -182,8 +186,8 @@ class DelimitedImporter : public Importer {
 }  // namespace
 
 std::unique_ptr<Importer> open_delimited(const std::string& path, const SourceConfig& source, char separator,
-                                         bool quoting, int32_t file_number) {
-  return std::make_unique<DelimitedImporter>(path, source, separator, quoting, file_number);
+                                         bool quoting, int32_t file_number, const ByteRange& range) {
+  return std::make_unique<DelimitedImporter>(path, source, separator, quoting, file_number, range);
 }
 
 }  // namespace broadsheet

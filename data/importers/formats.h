@@ -9,10 +9,10 @@
 
 namespace broadsheet {
 
-std::unique_ptr<Importer> open_jsonl(const std::string& path, int32_t file_number);
+std::unique_ptr<Importer> open_jsonl(const std::string& path, int32_t file_number, const ByteRange& range);
 std::unique_ptr<Importer> open_delimited(const std::string& path, const SourceConfig& source, char separator,
-                                         bool quoting, int32_t file_number);
-std::unique_ptr<Importer> open_plain_text(const std::string& path, int32_t file_number);
+                                         bool quoting, int32_t file_number, const ByteRange& range);
+std::unique_ptr<Importer> open_plain_text(const std::string& path, int32_t file_number, const ByteRange& range);
 
 // Starts `record` at `line`. False when the line as such is unusable (too long, not UTF-8, NUL): it is rejected then.
 bool begin_record(Record& record, const Line& line, int32_t file_number);

@@ -14,7 +14,8 @@ namespace {
 
 class PlainTextImporter : public Importer {
  public:
-  PlainTextImporter(const std::string& path, int32_t file_number) : reader_(path), file_(file_number) {}
+  PlainTextImporter(const std::string& path, int32_t file_number, const ByteRange& range)
+      : reader_(path, range), file_(file_number) {}
 
   bool next(Record& record) override {
     while (reader_.next(line_)) {
@@ -30,6 +31,7 @@ class PlainTextImporter : public Importer {
   }
   const std::vector<std::string>& columns() const override { return columns_; }
   int64_t consumed() const override { return reader_.consumed(); }
+  int64_t lines() const override { return reader_.lines(); }
 
  private:
   LineReader reader_;
@@ -69,8 +71,8 @@ void strip_carriage_return(std::string& text) {
   if (!text.empty() && text.back() == '\r') text.pop_back();
 }
 
-std::unique_ptr<Importer> open_plain_text(const std::string& path, int32_t file_number) {
-  return std::make_unique<PlainTextImporter>(path, file_number);
+std::unique_ptr<Importer> open_plain_text(const std::string& path, int32_t file_number, const ByteRange& range) {
+  return std::make_unique<PlainTextImporter>(path, file_number, range);
 }
 
 std::string format_of(const std::string& path) {
@@ -87,12 +89,18 @@ std::string format_of(const std::string& path) {
   return "";
 }
 
-std::unique_ptr<Importer> open_importer(const std::string& path, const SourceConfig& source, int32_t file_number) {
+bool can_be_cut(const std::string& path, const SourceConfig& source) {
   const std::string format = source.format.empty() ? format_of(path) : source.format;
-  if (format == "jsonl") return open_jsonl(path, file_number);
-  if (format == "csv") return open_delimited(path, source, ',', true, file_number);
-  if (format == "tsv") return open_delimited(path, source, '\t', false, file_number);
-  if (format == "text") return open_plain_text(path, file_number);
+  return format != "csv" && !is_compressed(path);  // a quoted value may hold lines
+}
+
+std::unique_ptr<Importer> open_importer(const std::string& path, const SourceConfig& source, int32_t file_number,
+                                        const ByteRange& range) {
+  const std::string format = source.format.empty() ? format_of(path) : source.format;
+  if (format == "jsonl") return open_jsonl(path, file_number, range);
+  if (format == "csv") return open_delimited(path, source, ',', true, file_number, range);
+  if (format == "tsv") return open_delimited(path, source, '\t', false, file_number, range);
+  if (format == "text") return open_plain_text(path, file_number, range);
   throw UserError(
       "corpus.format",
       format.empty() ? cat(path, ": the name does not tell the format") : cat("format '", format, "' is unknown"),

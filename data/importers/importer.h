@@ -8,24 +8,34 @@
 
 #include "data/corpus_config.h"
 #include "data/document.h"
+#include "data/importers/line_reader.h"
 
 namespace broadsheet {
 
-// A stream over the records of one file. Not thread-safe. Memory is bounded by kMaxLineBytes.
+// A stream over the records of one file, or of a range of its bytes. Not thread-safe. Memory is bounded by
+// kMaxLineBytes.
 class Importer {
  public:
   virtual ~Importer() = default;
-  // False at the end of the file. A malformed record comes back as `rejected`, never as an exception.
+  // False at the end. A malformed record comes back as `rejected`, never as an exception. The lines of a range are
+  // counted from its beginning.
   virtual bool next(Record& record) = 0;
   // csv, tsv: the columns' names, from the header or the configuration; text: "text" and "line"; jsonl: empty.
   virtual const std::vector<std::string>& columns() const = 0;
   // Bytes of the file on disk that were consumed so far, for progress.
   virtual int64_t consumed() const = 0;
+  // Lines that were read so far.
+  virtual int64_t lines() const = 0;
 };
 
 // `format` as in SourceConfig, or empty: by the file's name. Throws UserError ("corpus.no_file", "corpus.encoding",
-// "corpus.header", "corpus.format") for what concerns the file as a whole.
-std::unique_ptr<Importer> open_importer(const std::string& path, const SourceConfig& source, int32_t file_number);
+// "corpus.header", "corpus.format") for what concerns the file as a whole. A `range` other than the whole file is for
+// files that can_be_cut().
+std::unique_ptr<Importer> open_importer(const std::string& path, const SourceConfig& source, int32_t file_number,
+                                        const ByteRange& range = {});
+
+// Whether a range of the file can be read without what is before it: uncompressed, and every line is a record.
+bool can_be_cut(const std::string& path, const SourceConfig& source);
 
 // "jsonl" for "a.jsonl.gz", "a.ndjson", ...; empty when the name does not tell.
 std::string format_of(const std::string& path);

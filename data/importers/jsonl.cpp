@@ -76,7 +76,8 @@ class ObjectReader : public nlohmann::json_sax<nlohmann::json> {
 
 class JsonlImporter : public Importer {
  public:
-  JsonlImporter(const std::string& path, int32_t file_number) : reader_(path), file_(file_number) {}
+  JsonlImporter(const std::string& path, int32_t file_number, const ByteRange& range)
+      : reader_(path, range), file_(file_number) {}
 
   bool next(Record& record) override {
     while (reader_.next(line_)) {
@@ -91,6 +92,7 @@ class JsonlImporter : public Importer {
   }
   const std::vector<std::string>& columns() const override { return columns_; }
   int64_t consumed() const override { return reader_.consumed(); }
+  int64_t lines() const override { return reader_.lines(); }
 
  private:
   LineReader reader_;
@@ -101,8 +103,8 @@ class JsonlImporter : public Importer {
 
 }  // namespace
 
-std::unique_ptr<Importer> open_jsonl(const std::string& path, int32_t file_number) {
-  return std::make_unique<JsonlImporter>(path, file_number);
+std::unique_ptr<Importer> open_jsonl(const std::string& path, int32_t file_number, const ByteRange& range) {
+  return std::make_unique<JsonlImporter>(path, file_number, range);
 }
 
 }  // namespace broadsheet

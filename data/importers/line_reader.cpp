@@ -43,7 +43,16 @@ void refuse_foreign(const std::string& path, std::string_view head) {
 
 }  // namespace
 
-LineReader::LineReader(const std::string& path) : source_(open_byte_source(path)), buffer_(size_t{1} << 18, '\0') {
+LineReader::LineReader(const std::string& path, const ByteRange& range)
+    : source_(open_byte_source(path)), buffer_(size_t{1} << 18, '\0'), limit_(range.end) {
+  if (range.begin == 0) {
+    check_head(path);
+  } else {
+    find_first_line(range.begin);
+  }
+}
+
+void LineReader::check_head(const std::string& path) {
   while (end_ < kHeadBytes) {  // a compressed source may give its first bytes one at a time
     const size_t got = source_->read(buffer_.data() + end_, buffer_.size() - end_);
     if (got == 0) break;
@@ -61,6 +70,18 @@ LineReader::LineReader(const std::string& path) : source_(open_byte_source(path)
   }
 }
 
+// A line belongs to the range in which it begins: the rest of the one before is the previous range's.
+void LineReader::find_first_line(int64_t begin) {
+  source_->seek(begin - 1);
+  byte_ = begin - 1;
+  while (fill()) {
+    const auto* newline = static_cast<const char*>(std::memchr(buffer_.data(), '\n', end_));
+    begin_ = newline ? static_cast<size_t>(newline - buffer_.data()) + 1 : end_;
+    byte_ += static_cast<int64_t>(begin_);
+    if (newline) return;
+  }
+}
+
 bool LineReader::fill() {
   begin_ = 0;
   end_ = source_->read(buffer_.data(), buffer_.size());
@@ -70,6 +91,7 @@ bool LineReader::fill() {
 bool LineReader::next(Line& line) {
   line.text.clear();
   line.too_long = false;
+  if (byte_ >= limit_) return false;
   line.number = ++number_;
   line.byte = byte_;
   bool any = false;

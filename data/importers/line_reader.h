@@ -19,22 +19,31 @@ struct Line {
   bool too_long = false;  // text is empty then
 };
 
+// Bytes [begin, end) of a file. The lines whose first byte is in it belong to it.
+struct ByteRange {
+  int64_t begin = 0, end = INT64_MAX;
+};
+
 class LineReader {
  public:
   // Skips a UTF-8 byte order mark. Throws UserError("corpus.encoding") for UTF-16 and UTF-32 ones, and
   // UserError("corpus.format") for Parquet, HDF5, spreadsheets and other files that are no text.
-  explicit LineReader(const std::string& path);
+  // A range that does not begin with the file is for uncompressed ones; its lines are counted from its beginning.
+  explicit LineReader(const std::string& path, const ByteRange& range = {});
   // False at the end. A last line without '\n' counts as a line, an empty one does not.
   bool next(Line& line);
   int64_t consumed() const { return source_->consumed(); }
+  int64_t lines() const { return number_; }
 
  private:
+  void check_head(const std::string& path);
+  void find_first_line(int64_t begin);
   bool fill();
 
   std::unique_ptr<ByteSource> source_;
   std::string buffer_;
   size_t begin_ = 0, end_ = 0;  // unread part of buffer_
-  int64_t number_ = 0, byte_ = 0;
+  int64_t number_ = 0, byte_ = 0, limit_;
 };
 
 }  // namespace broadsheet

@@ -1,4 +1,11 @@
 // init, prepare and inspect: from documents to a corpus.
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+
 #include "core/durable.h"
 #include "core/errors.h"
 #include "core/path.h"
@@ -7,6 +14,8 @@
 #include "experiments/init.h"
 #include "launcher/answer.h"
 #include "launcher/front/actions.h"
+#include "launcher/local_ranks.h"
+#include "launcher/program.h"
 
 namespace broadsheet {
 namespace {
@@ -21,6 +30,42 @@ void add_tree(std::string& text, const nlohmann::json& value, const std::string&
       text += label + " " + (child.is_string() ? child.get<std::string>() : child.dump()) + "\n";
     }
   }
+}
+
+// One of several that srun or mpirun has started; nothing when it is alone.
+std::optional<PrepareOptions::Task> task_of_many() {
+  if (started_as() == StartedAs::kAlone) return std::nullopt;
+  const auto first_of = [](std::initializer_list<const char*> names) -> std::string {
+    for (const char* name : names)
+      if (const char* value = std::getenv(name)) return value;
+    return "";
+  };
+  PrepareOptions::Task task;
+  task.rank = std::atoll(first_of({"OMPI_COMM_WORLD_RANK", "SLURM_PROCID", "PMIX_RANK"}).c_str());
+  task.count = std::atoll(first_of({"OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"}).c_str());
+  const std::string job = first_of({"SLURM_JOB_ID"}), step = first_of({"SLURM_STEP_ID"});
+  // PMIx gives each start of the ranks a name of its own.
+  task.start =
+      printable(job.empty() ? first_of({"PMIX_NAMESPACE"}) : cat(job, ".", step, ".", job_incarnation().restart));
+  std::replace(task.start.begin(), task.start.end(), '/', '-');
+  return task;
+}
+
+// A preparation goes on from what is done: it may be told to leave at any moment.
+void leave_when_told() {
+  struct sigaction leave {};
+  leave.sa_handler = [](int) {
+    static constexpr char kWords[] = "\nstopped; the same command goes on from what is done\n";
+    [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, kWords, sizeof kWords - 1);
+    ::_exit(static_cast<int>(ExitCode::kStopped));
+  };
+  sigset_t told;
+  sigemptyset(&told);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) {
+    sigaddset(&told, number);
+    ::sigaction(number, &leave, nullptr);
+  }
+  ::sigprocmask(SIG_UNBLOCK, &told, nullptr);  // held since the start of a rank
 }
 
 }  // namespace
@@ -82,7 +127,18 @@ int do_prepare(const Command& command) {
     }
     return 0;
   }
-  const PrepareReport report = prepare_corpus(config, command.has("replace"));
+  PrepareOptions options;
+  options.replace = command.has("replace");
+  options.task = task_of_many();
+  options.incarnation = job_incarnation();
+  const auto ranks = command.number("ranks", 1, 1024);
+  if (ranks && options.task)
+    throw UserError("usage.conflict", "--ranks was given to one of several tasks that share the work already",
+                    "leave it out inside srun or mpirun");
+  options.ranks = ranks.value_or(static_cast<int64_t>(cores_in_order().size()));
+  leave_when_told();
+  const PrepareReport report = prepare_corpus(config, options);
+  if (options.task && options.task->rank > 0) return 0;
   if (command.json) {
     print_json(report.json());
     return 0;

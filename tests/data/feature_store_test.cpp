@@ -165,14 +165,14 @@ TEST(FeatureStore, TheFolderOfACorpusMayHoldOneAndTheCorpusIsTheSame) {
   const TempFolder folder;
   const std::string texts = write_text(folder / "text.txt", "the tax\nthe plan\nfails again\n");
   const CorpusConfig config = text_corpus(folder, texts, "text");
-  prepare_corpus(config, false);
+  prepare_corpus(config);
   const std::string fingerprint = ShardSet::open(config.output)->fingerprint();
   write_features(config.output + "/features");
   EXPECT_EQ(ShardSet::open(config.output)->fingerprint(), fingerprint);
   EXPECT_EQ(verify_corpus(config.output), std::vector<std::string>());
-  EXPECT_TRUE(prepare_corpus(config, false).already_prepared);
+  EXPECT_TRUE(prepare_corpus(config).already_prepared);
   EXPECT_TRUE(exists(config.output + "/features"));
-  prepare_corpus(config, true);
+  prepare_corpus(config, {.replace = true});
   EXPECT_FALSE(exists(config.output + "/features"));
 }
 

@@ -43,7 +43,7 @@ std::string numbered_lines(int count) {
 TEST(Prepare, KeepsEveryDocumentInOrderWithinItsSplit) {
   TempFolder folder;
   const CorpusConfig config = text_corpus(folder, write_text(folder / "in.txt", numbered_lines(500)), "text");
-  const PrepareReport report = prepare_corpus(config, false);
+  const PrepareReport report = prepare_corpus(config);
   EXPECT_EQ(report.read, 500);
   EXPECT_EQ(report.kept, 500);
   EXPECT_EQ(report.rejected, 0);
@@ -76,12 +76,12 @@ TEST(Prepare, SplitsHaveAboutTheirSharesAndFollowTheSeed) {
   CorpusConfig config = text_corpus(folder, write_text(folder / "in.txt", numbered_lines(4000)), "text");
   config.split.validation = 0.2;
   config.split.test = 0.1;
-  const PrepareReport report = prepare_corpus(config, false);
+  const PrepareReport report = prepare_corpus(config);
   EXPECT_NEAR(static_cast<double>(report.documents_by_split.at("validation")), 800, 5 * std::sqrt(4000 * 0.2 * 0.8));
   EXPECT_NEAR(static_cast<double>(report.documents_by_split.at("test")), 400, 5 * std::sqrt(4000 * 0.1 * 0.9));
   config.output = folder / "other";
   config.split.seed = 2;
-  prepare_corpus(config, false);
+  prepare_corpus(config);
   const auto a = ShardSet::open(folder / "corpus"), b = ShardSet::open(folder / "other");
   const auto tokenizer = load_tokenizer(config.tokenizer);
   EXPECT_NE(text_of(*a, *tokenizer, Split::kTest, 0) + text_of(*a, *tokenizer, Split::kTest, 1),
@@ -96,7 +96,7 @@ TEST(Prepare, ADocumentKeepsItsSplitWhenOthersCome) {
   for (int i = 0; i < 300; ++i) lines += cat("{\"id\": \"n", i, "\", \"text\": \"", news(i), "\"}\n");
   CorpusConfig config = text_corpus(folder, write_text(folder / "in.jsonl", lines), "jsonl");
   config.fields["id"] = field("id", FieldKind::kId);
-  prepare_corpus(config, false);
+  prepare_corpus(config);
   const auto corpus = ShardSet::open(config.output);
   for (const Split part : kAllSplits)
     for (int64_t document = 0; document < corpus->size(part); ++document)
@@ -106,7 +106,7 @@ TEST(Prepare, ADocumentKeepsItsSplitWhenOthersCome) {
 TEST(Prepare, TheTokenizersFilesAreRecognisedWithoutReadingThem) {
   TempFolder folder;
   const CorpusConfig config = text_corpus(folder, write_text(folder / "in.txt", numbered_lines(50)), "text");
-  prepare_corpus(config, false);
+  prepare_corpus(config);
   const auto corpus = ShardSet::open(config.output);
   EXPECT_TRUE(corpus->has_tokenizer_of(config.tokenizer));
   const std::string path = config.tokenizer + "/vocab.txt", before = read_file(path);
@@ -131,7 +131,7 @@ TEST(Prepare, AGroupNeverStraddlesSplits) {
   config.fields["article"].pattern = "^([0-9]+)_";
   config.split.by = "group";
   config.split.field = "article";
-  prepare_corpus(config, false);
+  prepare_corpus(config);
   const auto corpus = ShardSet::open(config.output);
   std::map<std::string, std::set<Split>> splits_of;
   for (const Split split : kAllSplits) {
@@ -156,7 +156,7 @@ TEST(Prepare, AnExistingSplitFieldIsKept) {
   config.fields["part"] = field("part", FieldKind::kSplit);
   config.split.by = "field";
   config.split.field = "part";
-  const PrepareReport report = prepare_corpus(config, false);
+  const PrepareReport report = prepare_corpus(config);
   EXPECT_EQ(report.documents_by_split, (std::map<std::string, int64_t>{{"train", 2}, {"validation", 2}, {"test", 1}}));
 }
 
@@ -164,13 +164,13 @@ TEST(Prepare, ExactDuplicatesAreDroppedBeforeSplitting) {
   TempFolder folder;
   const std::string lines = numbered_lines(200);
   CorpusConfig config = text_corpus(folder, write_text(folder / "in.txt", lines + lines + lines), "text");
-  const PrepareReport report = prepare_corpus(config, false);
+  const PrepareReport report = prepare_corpus(config);
   EXPECT_EQ(report.duplicates, 400);
   EXPECT_EQ(report.kept, 200);
   EXPECT_EQ(inspect_corpus(config.output, 0)["leakage"]["equal_texts"]["train/test"], 0);
   config.clean.exact_duplicates = false;
   config.output = folder / "with";
-  EXPECT_EQ(prepare_corpus(config, false).kept, 600);
+  EXPECT_EQ(prepare_corpus(config).kept, 600);
 }
 
 TEST(Prepare, LabelsScoresTimesAndCategoriesComeBack) {
@@ -192,7 +192,7 @@ TEST(Prepare, LabelsScoresTimesAndCategoriesComeBack) {
   config.fields["desk"] = field("desk", FieldKind::kCategory);
   config.fields["desk"].optional = true;
   config.fields["day"] = field("day", FieldKind::kTime);
-  prepare_corpus(config, false);
+  prepare_corpus(config);
   const auto corpus = ShardSet::open(config.output);
   ASSERT_EQ(corpus->size(Split::kTrain), 4);
   EXPECT_EQ(corpus->field("sentiment").classes, (std::vector<std::string>{"negative", "neutral", "positive"}));
@@ -249,7 +249,7 @@ TEST(Prepare, BadRecordsAreSetAsideWithLineAndReasonButWithoutTheirText) {
   config.fields["score"] = field("score", FieldKind::kScore);
   config.fields["level"] = field("score", FieldKind::kLabel);
   config.fields["level"].bins = {{"low", {0, 1}}, {"high", {1, 5}}};
-  const PrepareReport report = prepare_corpus(config, false);
+  const PrepareReport report = prepare_corpus(config);
   EXPECT_EQ(report.read, static_cast<int64_t>(lines.size()));
   EXPECT_EQ(report.kept, 2);
   EXPECT_EQ(report.rejected, static_cast<int64_t>(wanted.size()));
@@ -273,7 +273,7 @@ TEST(Prepare, TooManyBadRecordsStopItAndLeaveOnlyTheirList) {
   CorpusConfig config =
       text_corpus(folder, write_text(folder / "in.jsonl", "{\"text\": \"a\"}\n{\"txt\": \"b\"}\n{\n"), "jsonl");
   std::string message;
-  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config, false); }, &message),
+  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }, &message),
             std::vector<std::string>{"corpus.rejected_share"});
   EXPECT_NE(message.find("in.jsonl:2: missing_field"), std::string::npos) << message;
   EXPECT_NE(message.find("in.jsonl:3: bad_json"), std::string::npos) << message;
@@ -283,29 +283,29 @@ TEST(Prepare, TooManyBadRecordsStopItAndLeaveOnlyTheirList) {
     EXPECT_EQ(entry.path().string().find(".preparing"), std::string::npos);
   config.max_rejected_share = 0.7;
   config.split.validation = config.split.test = 0;
-  prepare_corpus(config, false);
+  prepare_corpus(config);
   EXPECT_FALSE(exists(config.output + ".rejected.jsonl")) << "a list of an earlier attempt would mislead";
 }
 
 TEST(Prepare, TheSameConfigurationAgainIsAlreadyPrepared) {
   TempFolder folder;
   CorpusConfig config = text_corpus(folder, write_text(folder / "in.txt", numbered_lines(50)), "text");
-  const PrepareReport first = prepare_corpus(config, false);
+  const PrepareReport first = prepare_corpus(config);
   const auto before = all_files(config.output);
-  const PrepareReport second = prepare_corpus(config, false);
+  const PrepareReport second = prepare_corpus(config);
   EXPECT_TRUE(second.already_prepared);
   EXPECT_EQ(second.kept, first.kept);
   EXPECT_EQ(second.documents_by_split, first.documents_by_split);
   EXPECT_EQ(all_files(config.output), before);
 
   config.split.seed = 9;
-  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config, false); }), std::vector<std::string>{"corpus.exists"});
+  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }), std::vector<std::string>{"corpus.exists"});
   EXPECT_EQ(all_files(config.output), before);
-  EXPECT_FALSE(prepare_corpus(config, true).already_prepared);
+  EXPECT_FALSE(prepare_corpus(config, {.replace = true}).already_prepared);
   EXPECT_NE(all_files(config.output), before);
 
   write_text(folder / "in.txt", numbered_lines(51));
-  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config, false); }), std::vector<std::string>{"corpus.exists"});
+  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }), std::vector<std::string>{"corpus.exists"});
 }
 
 TEST(Prepare, ASourceThatChangesMeanwhileGivesNoCorpus) {
@@ -330,7 +330,7 @@ TEST(Prepare, ASourceThatChangesMeanwhileGivesNoCorpus) {
   });
   std::string code;
   try {
-    prepare_corpus(config, false);
+    prepare_corpus(config);
   } catch (const RunError& error) {
     code = error.faults().front().code;
   }
@@ -338,7 +338,7 @@ TEST(Prepare, ASourceThatChangesMeanwhileGivesNoCorpus) {
   writer.join();
   EXPECT_EQ(code, "io.changed");
   EXPECT_FALSE(exists(config.output));
-  EXPECT_EQ(prepare_corpus(config, false).rejected, 0);
+  EXPECT_EQ(prepare_corpus(config).rejected, 0);
 }
 
 TEST(Prepare, NeverTouchesAFolderThatIsNotACorpus) {
@@ -346,7 +346,8 @@ TEST(Prepare, NeverTouchesAFolderThatIsNotACorpus) {
   const CorpusConfig config = text_corpus(folder, write_text(folder / "in.txt", numbered_lines(50)), "text");
   write_text(config.output + "/precious.txt", "mine");
   for (const bool replace : {false, true})
-    EXPECT_EQ(user_error_codes([&] { prepare_corpus(config, replace); }), std::vector<std::string>{"corpus.exists"});
+    EXPECT_EQ(user_error_codes([&] { prepare_corpus(config, {.replace = replace}); }),
+              std::vector<std::string>{"corpus.exists"});
   EXPECT_EQ(read_file(config.output + "/precious.txt"), "mine");
 }
 
@@ -360,7 +361,7 @@ TEST(Prepare, EqualInputGivesEqualBytesWhereverItLies) {
     write_text(*folder / "in/x.csv", text);
     config.fields["mood"] = field("mood", FieldKind::kLabel);
     config.shard_tokens = 500;
-    prepare_corpus(config, false);
+    prepare_corpus(config);
     results.push_back(all_files(config.output));
     usleep(1100 * 1000);  // a second later, should a clock be in a file
   }
@@ -372,8 +373,7 @@ TEST(Prepare, WhatIsWrongWithFieldsIsSaidAtOnce) {
   TempFolder folder;
   CorpusConfig config = text_corpus(folder, write_text(folder / "in.csv", "texte,mood\na,b\n"), "csv");
   std::string message;
-  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config, false); }, &message),
-            std::vector<std::string>{"corpus.no_column"});
+  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }, &message), std::vector<std::string>{"corpus.no_column"});
   EXPECT_NE(message.find("did you mean 'texte'?"), std::string::npos) << message;
   EXPECT_FALSE(exists(config.output));
 
@@ -384,7 +384,7 @@ TEST(Prepare, WhatIsWrongWithFieldsIsSaidAtOnce) {
   config.fields["level"] = field("mood", FieldKind::kLabel);
   config.fields["level"].bins = {{"a", {0, 2}}, {"b", {1, 3}}, {"c", {5, 4}}};
   config.split = {.by = "field", .field = "nowhere", .validation = 0.6, .test = 0.6, .seed = 1};
-  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config, false); }),
+  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }),
             (std::vector<std::string>{"corpus.field_name", "corpus.pattern", "corpus.bins", "corpus.bins",
                                       "corpus.not_yet", "corpus.split", "corpus.split"}));
 }
@@ -395,9 +395,9 @@ TEST(Prepare, AnEmptyTrainSplitAndAnEmptySourceAreRefused) {
   config.fields["part"] = field("part", FieldKind::kSplit);
   config.split.by = "field";
   config.split.field = "part";
-  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config, false); }), std::vector<std::string>{"corpus.empty_split"});
+  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }), std::vector<std::string>{"corpus.empty_split"});
   write_text(folder / "in.csv", "part,text\n");
-  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config, false); }), std::vector<std::string>{"corpus.empty"});
+  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }), std::vector<std::string>{"corpus.empty"});
   EXPECT_FALSE(exists(config.output));
 }
 
@@ -407,7 +407,7 @@ TEST(Prepare, TextPairsAreStoredSideBySide) {
   config.fields["reply"] = field("reply", FieldKind::kText);
   config.fields["reply"].optional = true;
   config.split.validation = config.split.test = 0;
-  prepare_corpus(config, false);
+  prepare_corpus(config);
   const auto corpus = ShardSet::open(config.output);
   EXPECT_EQ(corpus->tokens(Split::kTrain, "text", 0).size(), 2u);
   EXPECT_EQ(corpus->tokens(Split::kTrain, "reply", 0).size(), 1u);
@@ -422,7 +422,7 @@ TEST(Prepare, KilledAnywhereItLeavesNoCorpusAndRunsAgainToTheSameBytes) {
   config.shard_tokens = 20000;
   config.output = folder / "reference";
   const auto start = std::chrono::steady_clock::now();
-  prepare_corpus(config, false);
+  prepare_corpus(config);
   const auto whole = std::chrono::steady_clock::now() - start;
   const auto reference = all_files(config.output);
   config.output = folder / "corpus";
@@ -432,7 +432,7 @@ TEST(Prepare, KilledAnywhereItLeavesNoCorpusAndRunsAgainToTheSameBytes) {
     ASSERT_GE(child, 0);
     if (child == 0) {
       try {
-        prepare_corpus(config, false);
+        prepare_corpus(config);
       } catch (...) {
         _exit(3);
       }
@@ -453,7 +453,7 @@ TEST(Prepare, KilledAnywhereItLeavesNoCorpusAndRunsAgainToTheSameBytes) {
     EXPECT_EQ(user_error_codes([&] { ShardSet::open(config.output); }), std::vector<std::string>{"corpus.missing"});
   }
   EXPECT_GE(killed, 3);
-  prepare_corpus(config, false);
+  prepare_corpus(config);
   EXPECT_EQ(all_files(config.output), reference);
   for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
     EXPECT_EQ(entry.path().string().find(".preparing"), std::string::npos) << "the killed run's folder is gone";
@@ -467,7 +467,7 @@ TEST(Inspect, CountsLengthsLabelsAndSamples) {
   config.fields["mood"] = field("mood", FieldKind::kLabel);
   config.fields["n"] = field("n", FieldKind::kNumber);
   config.split.validation = config.split.test = 0;
-  prepare_corpus(config, false);
+  prepare_corpus(config);
   const nlohmann::json json = inspect_corpus(config.output, 2);
   const nlohmann::json& train = json["splits"]["train"];
   EXPECT_EQ(train["documents"], 3);
@@ -488,7 +488,7 @@ TEST(Inspect, FindsLeakage) {
   config.fields["part"] = field("part", FieldKind::kSplit);
   config.split.by = "field";
   config.split.field = "part";
-  prepare_corpus(config, false);
+  prepare_corpus(config);
   EXPECT_EQ(inspect_corpus(config.output, 0)["leakage"]["equal_texts"]["train/test"], 1) << "equal but for their case";
 }
 

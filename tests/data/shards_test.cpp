@@ -20,7 +20,7 @@ CorpusConfig varied_corpus(const TempFolder& folder, int documents = 120, int fi
   config.fields["mood"] = field("mood", FieldKind::kLabel);
   config.fields["n"] = field("n", FieldKind::kNumber);
   config.shard_tokens = 400;
-  prepare_corpus(config, false);
+  prepare_corpus(config);
   return config;
 }
 

@@ -34,7 +34,7 @@ class Check : public testing::Test {
     const TensorView tensor{"x", DType::kFloat32, {1}, std::as_bytes(std::span(&zero, 1))};
     write_model_folder(folder_ / "model", config, {tensor}, {folder_ / "vocabulary/vocab.txt"}, nullptr);
   }
-  void prepare() { prepare_corpus(load_corpus_config(folder_ / "corpus.yaml", {}), false); }
+  void prepare() { prepare_corpus(load_corpus_config(folder_ / "corpus.yaml", {})); }
   std::string faults(const std::vector<Override>& sets) {
     try {
       check_file(folder_ / "run.yaml", sets);

@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
   config.fields["score"].optional = true;
   config.shard_tokens = 2000;
   try {
-    std::cout << broadsheet::prepare_corpus(config, false).json().dump() << "\n";
+    std::cout << broadsheet::prepare_corpus(config).json().dump() << "\n";
   } catch (const broadsheet::Error& error) {
     std::cerr << error.what() << "\n";
     return static_cast<int>(error.exit_code());

@@ -1,0 +1,223 @@
+#include "data/preparation/piece_reader.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include "core/checksum.h"
+#include "core/errors.h"
+#include "core/text.h"
+#include "data/preparation/scratch.h"
+
+namespace broadsheet {
+namespace {
+
+class RejectFile {
+ public:
+  explicit RejectFile(const PieceFiles& files) : path_(files.rejects()), tag_(files.tag), file_(path_ + tag_) {}
+  void write(const std::string& line) {
+    file_ << line;
+    sum_.update(line.data(), line.size());
+  }
+  std::string finish() {
+    file_.close();
+    if (!file_) cannot_write_scratch(path_ + tag_);
+    rename_over(path_ + tag_, path_);
+    return sum_.hex();
+  }
+
+ private:
+  std::string path_, tag_;
+  std::ofstream file_;
+  Xxh3 sum_;
+};
+
+}  // namespace
+
+[[noreturn]] void too_many_classes(const std::string& field) {
+  throw UserError(Fault{"corpus.too_many_classes",
+                        {},
+                        cat("fields.", field),
+                        cat("has more than ", kMaxFoundClasses, " different values"),
+                        "a label names one of a few classes: is from: the right column? Otherwise list values:"});
+}
+
+nlohmann::json PieceRecord::json() const {
+  nlohmann::json chunks_json = nlohmann::json::array();
+  for (const ChunkFile& chunk : chunks)
+    chunks_json.push_back({{"documents", chunk.documents}, {"checksum", chunk.checksum}});
+  return {{"read", read},
+          {"lines", lines},
+          {"chunks", chunks_json},
+          {"rejected_by_reason", rejected_by_reason},
+          {"rejects_checksum", rejects_checksum}};
+}
+
+PieceRecord PieceRecord::from(const nlohmann::json& json) {
+  PieceRecord record;
+  record.read = json.at("read").get<int64_t>();
+  record.lines = json.at("lines").get<int64_t>();
+  for (const nlohmann::json& chunk : json.at("chunks"))
+    record.chunks.push_back({chunk.at("documents").get<int64_t>(), chunk.at("checksum").get<std::string>()});
+  record.rejected_by_reason = json.at("rejected_by_reason").get<std::map<std::string, int64_t>>();
+  record.rejects_checksum = json.at("rejects_checksum").get<std::string>();
+  return record;
+}
+
+std::string Reject::text() const {
+  const nlohmann::json json = {line, byte, rejection.code, rejection.detail};
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+Reject Reject::from(const std::string& line) {
+  const nlohmann::json json = nlohmann::json::parse(line);
+  return {json.at(0).get<int64_t>(),
+          json.at(1).get<int64_t>(),
+          {json.at(2).get<std::string>(), json.at(3).get<std::string>()}};
+}
+
+std::string PieceFiles::chunk(size_t number) const {
+  return cat(base, ".", number, ".chunk");
+}
+
+PieceReader::PieceReader(const CorpusConfig& config, const FieldReader& fields, const Tokenizer& tokenizer,
+                         const std::vector<SourceFile>& files, int64_t chunk_bytes)
+    : config_(config), fields_(fields), tokenizer_(tokenizer), files_(files), chunk_bytes_(chunk_bytes) {
+  for (size_t i = 0; i < fields.fields().size(); ++i) {
+    const FieldKind kind = fields.fields()[i].config.kind;
+    if (kind == FieldKind::kText) texts_.push_back(i);
+    if (kind == FieldKind::kId && id_ < 0) id_ = static_cast<int>(i);
+  }
+  if (config.split.by != "hash") split_field_ = fields.index_of(config.split.field);
+}
+
+PieceRecord PieceReader::read(const Piece& piece, const PieceFiles& files) {
+  const SourceFile& file = files_[static_cast<size_t>(piece.file)];
+  const auto importer = open_importer(file.path, *file.source, piece.file, piece.range);
+  check_columns(*importer, file);
+  PieceRecord result;
+  RejectFile rejects(files);
+  Record record;
+  int64_t chunk_begin = piece.range.begin;
+  start_chunk();
+  while (importer->next(record)) {
+    ++result.read;
+    const SourcePlace& place = record.document.place;
+    if (place.byte - chunk_begin >= chunk_bytes_) {
+      finish_chunk(result, files);
+      chunk_begin = place.byte;
+    }
+    const std::optional<Rejection> rejection = record.rejected ? record.rejection : take(record);
+    if (!rejection) continue;
+    ++result.rejected_by_reason[rejection->code];
+    rejects.write(Reject{place.line, place.byte, *rejection}.text());
+  }
+  finish_chunk(result, files);
+  result.lines = importer->lines();
+  result.rejects_checksum = rejects.finish();
+  return result;
+}
+
+void PieceReader::check_columns(const Importer& importer, const SourceFile& file) const {
+  const std::vector<std::string>& columns = importer.columns();
+  if (columns.empty()) return;
+  Faults faults;
+  for (const FieldReader::Field& field : fields_.fields()) {
+    const std::string& from = field.config.from;
+    if (std::find(columns.begin(), columns.end(), from) != columns.end() || field.config.optional) continue;
+    const std::string near = nearest(from, columns);
+    faults.add({"corpus.no_column",
+                {},
+                cat("fields.", field.name, ".from"),
+                cat(file.path, ": has no column '", from, "'; it has ", join(columns, ", ")),
+                near.empty() ? "name one of them" : cat("did you mean '", near, "'?")});
+  }
+  faults.throw_if_any();
+}
+
+std::optional<Rejection> PieceReader::take(const Record& record) {
+  if (auto rejection = fields_.read(record.document, row_)) return rejection;
+  std::vector<std::string_view> texts;
+  for (const size_t i : texts_) texts.push_back(row_[i].text);
+  tokens_.resize(texts_.size());
+  for (size_t i = 0; i < texts_.size(); ++i) {
+    tokens_[i] = tokenizer_.encode(texts[i]);
+    const FieldReader::Field& field = fields_.fields()[texts_[i]];
+    if (tokens_[i].empty() && !field.config.optional)
+      return Rejection{"empty_text", cat("field ", field.name, " has no token")};
+  }
+  const Split split = choose_split(texts);
+  add(split, config_.clean.exact_duplicates ? hash_texts(texts) : Hash128{}, record.document.place.line);
+  return std::nullopt;
+}
+
+Split PieceReader::choose_split(const std::vector<std::string_view>& texts) const {
+  if (config_.split.by == "field") {
+    const std::string& name = row_[static_cast<size_t>(split_field_)].text;
+    return name.empty() ? Split::kTrain : split_from_name(name);
+  }
+  if (config_.split.by == "group") {
+    const std::string& group = row_[static_cast<size_t>(split_field_)].text;
+    if (!group.empty()) return split_of(group, config_.split);
+  }
+  if (id_ >= 0 && !row_[static_cast<size_t>(id_)].text.empty())
+    return split_of(row_[static_cast<size_t>(id_)].text, config_.split);
+  std::string key;
+  for (const std::string_view text : texts) key += cat(text.size(), ":", text);
+  return split_of(key, config_.split);
+}
+
+void PieceReader::start_chunk() {
+  chunk_ = {};
+  for (const FieldReader::Field& field : fields_.fields()) {
+    ShardColumn column{field.name, field.config.kind, {}, {}, {}, {}, {}};
+    if (column.kind == FieldKind::kText || is_string_kind(column.kind)) column.offsets.push_back(0);
+    chunk_.columns.push_back(std::move(column));
+  }
+  chunk_.classes.resize(fields_.fields().size());
+  class_ids_.assign(fields_.fields().size(), {});
+}
+
+void PieceReader::add(Split split, const Hash128& hash, int64_t line) {
+  // So that documents without text end a shard, too.
+  auto size = static_cast<int64_t>(4 * row_.size());
+  size_t text = 0;
+  for (size_t i = 0; i < row_.size(); ++i) {
+    ShardColumn& column = chunk_.columns[i];
+    if (column.kind == FieldKind::kText) {
+      const std::vector<int32_t>& ids = tokens_[text++];
+      column.tokens.insert(column.tokens.end(), ids.begin(), ids.end());
+      column.offsets.push_back(static_cast<int64_t>(column.tokens.size()));
+      size += static_cast<int64_t>(ids.size());
+    } else if (is_string_kind(column.kind)) {
+      column.bytes += row_[i].text;
+      column.offsets.push_back(static_cast<int64_t>(column.bytes.size()));
+      size += static_cast<int64_t>(row_[i].text.size() / sizeof(int32_t));
+    } else if (column.kind == FieldKind::kLabel) {
+      const bool found = fields_.fields()[i].classes.empty() && !row_[i].text.empty();
+      column.labels.push_back(found ? class_id(i, row_[i].text) : row_[i].label);
+    } else {
+      column.numbers.push_back(row_[i].number);
+    }
+  }
+  chunk_.lines.push_back(line);
+  chunk_.splits.push_back(static_cast<uint8_t>(split));
+  chunk_.sizes.push_back(size);
+  if (config_.clean.exact_duplicates) chunk_.hashes.push_back(hash);
+}
+
+int32_t PieceReader::class_id(size_t field, const std::string& name) {
+  std::map<std::string, int32_t>& ids = class_ids_[field];
+  const auto [entry, is_new] = ids.emplace(name, static_cast<int32_t>(ids.size()));
+  if (is_new) chunk_.classes[field].push_back(name);
+  if (ids.size() > kMaxFoundClasses) too_many_classes(fields_.fields()[field].name);
+  return entry->second;
+}
+
+void PieceReader::finish_chunk(PieceRecord& record, const PieceFiles& files) {
+  const std::string file = files.chunk(record.chunks.size());
+  record.chunks.push_back({chunk_.documents(), write_chunk(file + files.tag, chunk_)});
+  rename_over(file + files.tag, file);
+  start_chunk();
+}
+
+}  // namespace broadsheet

@@ -1,0 +1,100 @@
+// Preparation: the sources become a corpus in stages, each of them tasks that several processes share (work_board.h).
+//
+//   sums     a task a source file: its SHA-256
+//   read     a task a piece of the sources: documents, tokens, hashes -> chunks
+//   search   a task a part of the hashes: which documents equal an earlier one
+//   layout   the first rank: what is kept, and in which shard it lies
+//   write    a task a shard
+//   finish   the first rank: rejected.jsonl, the tokenizer's files, the manifest
+//
+// Every result is a pure function of sources and configuration, and appears whole: any number of processes makes the
+// same bytes, and so does one that goes on with what a killed one has left.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/text.h"
+#include "data/field_reader.h"
+#include "data/manifest.h"
+#include "data/preparation/piece_reader.h"
+#include "data/preparation/pieces.h"
+#include "data/preparation/shard_builder.h"
+#include "data/preparation/shard_plan.h"
+#include "data/preparation/work_board.h"
+#include "data/prepare.h"
+#include "data/sources.h"
+#include "data/tokenizers/tokenizer.h"
+
+namespace broadsheet {
+
+inline constexpr const char* kRejectedName = "rejected.jsonl";
+
+class Preparation {
+ public:
+  // `folder` exists; the corpus will be <folder>/corpus. What is passed must outlive the object. `manifest` has the
+  // name, the tokenizer and the configuration.
+  Preparation(const CorpusConfig& config, const FieldReader& fields, const Tokenizer& tokenizer,
+              const std::vector<SourceFile>& files, const Manifest& manifest, const std::string& folder,
+              int64_t piece_bytes, int64_t rank);
+  // First rank, before any other begins: what an earlier preparation has left and is still good for this one stays, all
+  // else is removed.
+  void take_over();
+  // All stages. The report is the first rank's.
+  PrepareReport run(WorkBoard& board);
+
+  std::string corpus() const { return path("corpus"); }
+  int64_t pieces() const { return static_cast<int64_t>(pieces_.size()); }
+
+ private:
+  struct Layout {
+    std::vector<PlannedShard> shards;
+    std::vector<std::vector<std::string>> classes;  // by field
+    PrepareReport report;
+  };
+
+  nlohmann::json identity() const;
+  bool is_whole(size_t piece) const;
+  void sum_sources(WorkBoard& board);
+  void read_pieces(WorkBoard& board);
+  void search_duplicates(WorkBoard& board);
+  void lay_out(WorkBoard& board);
+  void write_shards(WorkBoard& board);
+  void finish(WorkBoard& board);
+
+  void load_records();
+  void write_layout(const std::string& file);
+  PrepareReport count_records() const;
+  std::vector<std::vector<std::string>> find_classes() const;
+  std::vector<PlannedShard> place_documents(PrepareReport& report);
+  void check_shares(const PrepareReport& report) const;
+  void check_splits(const std::vector<PlannedShard>& shards) const;
+  template <class Action>
+  void each_reject(Action action) const;
+  void write_rejects(const std::string& file) const;
+  Manifest list_shards(PrepareReport& report) const;
+  void copy_tokenizer(Manifest& manifest) const;
+  void write_manifest(const std::string& file);
+  void write_shard_at(const PlannedShard& shard, size_t number) const;
+
+  PieceFiles piece_files(size_t piece) const { return {path(cat("piece-", piece)), tag_}; }
+  std::string shard_record(size_t shard) const { return path(cat("shard-", shard, ".json")); }
+  std::string path(const std::string& name) const { return folder_ + "/" + name; }
+
+  const CorpusConfig& config_;
+  const FieldReader& fields_;
+  const Tokenizer& tokenizer_;
+  const std::vector<SourceFile>& files_;
+  const Manifest& manifest_;
+  std::string folder_, tag_;
+  int64_t piece_bytes_;
+  std::vector<Piece> pieces_;
+  std::vector<PieceRecord> records_;
+  std::vector<ChunkPlace> chunks_;   // over all pieces
+  std::vector<PlacedChunk> placed_;  // the same, for the shards
+  int64_t documents_ = 0;            // of all chunks
+  Layout layout_;
+};
+
+}  // namespace broadsheet
