@@ -4,6 +4,7 @@
 #include "core/durable.h"
 #include "core/errors.h"
 #include "core/text.h"
+#include "data/joined_splits.h"
 #include "data/shards.h"
 #include "data/tokenizers/tokenizer.h"
 #include "experiments/check.h"
@@ -50,7 +51,7 @@ class RunChecker {
     check_field(corpus, "task.label", config_.task.label, {FieldKind::kLabel}, "label");
     check_field(corpus, "task.score", config_.task.score, {FieldKind::kScore, FieldKind::kNumber}, "score or number");
     for (const Split split : {Split::kTrain, Split::kValidation}) {
-      if (corpus.size(split) > 0) continue;
+      if (corpus.size(split) > 0 || (config_.data.train_on_validation && split == Split::kValidation)) continue;
       add("data.corpus", "corpus.empty_split", cat("the corpus has no ", split_name(split), " documents"),
           "prepare it with another split");
     }
@@ -132,6 +133,7 @@ std::shared_ptr<const ShardSet> check_run_parts(const RunConfig& config, const O
   if (exists(config.data.corpus + "/corpus.json") || (!corpus_required && exists(config.data.corpus))) {
     checker.guard("data.corpus", [&] {
       corpus = ShardSet::open(config.data.corpus);
+      if (config.data.train_on_validation) corpus = train_on_validation(corpus);
       checker.check_corpus(*corpus);
     });
   } else if (corpus_required) {

@@ -19,6 +19,13 @@ void check_run_file(const RunConfig& config, const std::string&, ConfigReader& r
                  cat("found ", metric, ", which task.kind: ", config.task.kind, " does not measure"),
                  "choose one of " + join(metrics, ", "));
   }
+  const ValidationConfig& validation = config.validation;
+  if (config.data.train_on_validation &&
+      (validation.every_steps > 0 || validation.every_epochs > 0 || validation.early_stopping.patience > 0)) {
+    reader.fault("data.train_on_validation", "config.conflict",
+                 "found true, which leaves nothing to validate on, and keys that say when to validate",
+                 "remove validation.every_steps, every_epochs and early_stopping");
+  }
   if (config.launch.ranks > config.train.global_batch_size) {
     reader.fault(
         "launch.ranks", "config.conflict",

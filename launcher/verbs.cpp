@@ -112,7 +112,9 @@ VerbSpec sweep_verb() {
        {"resume", "",
         "Go on although the file changed, where only trials, concurrency, on, budget, keep_best or max_failures "
         "differ.",
-        false}},
+        false},
+       {"retrain-best", "",
+        "When the sweep is done, train its best configuration on train and validation, in <sweep>/retrained.", false}},
       "Searches the parameters of a run file for the best value of a metric on the validation split, in\n"
       "<runs_dir>/<name>: journal/, trials/<nnnn>/ (a run's directory each), results.json, report.html. Every decision "
       "is\n"
@@ -126,7 +128,8 @@ VerbSpec sweep_verb() {
       "With --dry-run: the first configurations, the rungs, cost and disk; starts nothing. With --json: what `report "
       "DIR\n"
       "--json` prints, when it is done.",
-      {"broadsheet sweep sweep.yaml --dry-run", "broadsheet sweep sweep.yaml --concurrency 2"},
+      {"broadsheet sweep sweep.yaml --dry-run", "broadsheet sweep sweep.yaml --concurrency 2",
+       "broadsheet sweep sweep.yaml --retrain-best"},
       true,
       true};
 }

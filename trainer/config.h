@@ -35,8 +35,9 @@ struct TaskConfig {
 };
 
 struct DataConfig {
-  std::string corpus;        // folder, resolved
-  int64_t max_length = 128;  // tokens per sequence, specials included
+  std::string corpus;                // folder, resolved
+  int64_t max_length = 128;          // tokens per sequence, specials included
+  bool train_on_validation = false;  // nothing is validated then
 };
 
 // micro_batch_size "auto" fills passes up to this many tokens.

@@ -158,7 +158,10 @@ const Section<DataConfig>& data_section() {
       Section<DataConfig>()
           .key("corpus", &DataConfig::corpus, path(), "Folder of the corpus that prepare made.", Need::kRequired)
           .key("max_length", &DataConfig::max_length, integer(4, 1 << 20),
-               "Tokens per sequence, special tokens included; longer documents are cut.");
+               "Tokens per sequence, special tokens included; longer documents are cut.")
+          .key("train_on_validation", &DataConfig::train_on_validation, boolean(),
+               "Trains on the validation split too, when there is nothing left to choose: nothing is validated then, "
+               "and the last weights are the run's.");
   return section;
 }
 

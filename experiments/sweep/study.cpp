@@ -11,6 +11,9 @@ namespace broadsheet {
 namespace {
 
 constexpr int64_t kAlikeToGiveUp = 3;
+// A trial that is stopped again and again before it has made a step would be started for ever.
+constexpr int64_t kMostIdleLegs = 10;
+constexpr int64_t kTrialsToGuessBy = 3;
 
 const char* state_name(const Trial& trial, bool sweep_finished) {
   switch (trial.state) {
@@ -101,6 +104,7 @@ void Study::on_trial(const nlohmann::json& event) {
   trial.repeat = event.at("repeat").get<int64_t>();
   trial.parameters = event.at("parameters").get<Assignment>();
   trials_.push_back(trial);
+  waiting_.insert(trial.number);
   if (static_cast<size_t>(trial.configuration) < configurations_.size()) return;
   configurations_.push_back(trial.parameters);
   observe(trial.configuration);
@@ -116,7 +120,18 @@ void Study::on_leg(const nlohmann::json& event) {
   } else if (trial.at_rung) {
     go_on(trial);
   }
-  trial.state = Trial::State::kRunning;
+  settle(trial, Trial::State::kRunning);
+}
+
+// Every change of a trial's state goes through here.
+void Study::settle(Trial& trial, Trial::State state) {
+  with_worker_ -= trial.has_worker() ? 1 : 0;
+  waiting_.erase(trial.number);
+  trial.state = state;
+  with_worker_ += trial.has_worker() ? 1 : 0;
+  if (state == Trial::State::kWaiting) waiting_.insert(trial.number);
+  if (state == Trial::State::kDone && std::isfinite(*trial.value))
+    done_.emplace(signed_value(*trial.value), trial.number);
 }
 
 void Study::on_report(const nlohmann::json& event) {
@@ -126,7 +141,7 @@ void Study::on_report(const nlohmann::json& event) {
   trial.value.reset();
   if (!event.at("value").is_null()) trial.value = event.at("value").get<double>();
   trial.at_rung = true;
-  trial.state = Trial::State::kAtRung;
+  settle(trial, Trial::State::kAtRung);
   termination_->report(trial.number, trial.rung, trial.value ? signed_value(*trial.value) : std::nan(""));
   observe(trial.configuration);
 }
@@ -136,7 +151,7 @@ void Study::on_answer(const nlohmann::json& event) {
   trial.told_step = event.at("step").get<int64_t>();
   if (!event.at("go_on").get<bool>()) return;
   go_on(trial);
-  trial.state = Trial::State::kRunning;
+  settle(trial, Trial::State::kRunning);
 }
 
 void Study::go_on(Trial& trial) {
@@ -147,26 +162,36 @@ void Study::go_on(Trial& trial) {
 
 void Study::on_end(const nlohmann::json& event) {
   Trial& trial = at(event);
-  const std::string state = event.at("state").get<std::string>();
-  trial.seconds += event.at("seconds").get<double>();
+  const std::string state = event.at("state").get<std::string>(), verdict = event.value("verdict", "");
+  const double seconds = event.at("seconds").get<double>();
+  const int64_t before = trial.step;
+  trial.seconds += seconds;
   trial.cores = event.at("cores").get<int64_t>();
+  core_seconds_ += seconds * static_cast<double>(trial.cores);
   trial.step = std::max(trial.step, event.at("step").get<int64_t>());
   if (!event.at("value").is_null()) trial.value = event.at("value").get<double>();
   trial.why = event.value("why", "");
   trial.code = event.value("code", "");
-  const std::string verdict = event.value("verdict", "");
-  if (state == "done") {
-    trial.state = trial.value ? Trial::State::kDone : Trial::State::kInfeasible;
-    if (!trial.value) trial.why = cat("it gave no value of ", sweep_.config.metric.name);
-    termination_->end(trial.number, !trial.value);
-  } else if (verdict == "infeasible" || verdict == "failed") {
-    trial.state = verdict == "failed" ? Trial::State::kFailed : Trial::State::kInfeasible;
-    termination_->end(trial.number, true);
+  trial.worker.clear();
+  trial.idle_legs = state == "stopped" && seconds > 0 && trial.step == before ? trial.idle_legs + 1 : 0;
+  if (state == "done" && trial.value) {
+    settle(trial, Trial::State::kDone);
+  } else if (state == "done") {
+    trial.why = cat("it gave no value of ", sweep_.config.metric.name);
+    settle(trial, Trial::State::kInfeasible);
+  } else if (verdict == "infeasible") {
+    settle(trial, Trial::State::kInfeasible);
+  } else if (verdict == "failed" || trial.idle_legs >= kMostIdleLegs) {
+    if (trial.idle_legs >= kMostIdleLegs) {
+      trial.code = "sweep.no_progress";
+      trial.why = cat("it was started and stopped ", kMostIdleLegs, " times in a row without a step of progress");
+    }
+    settle(trial, Trial::State::kFailed);
   } else {
     if (verdict == "retry") ++trial.failures;
-    trial.state = trial.at_rung ? Trial::State::kPaused : Trial::State::kWaiting;
+    settle(trial, trial.at_rung ? Trial::State::kPaused : Trial::State::kWaiting);
   }
-  trial.worker.clear();
+  if (trial.ended()) termination_->end(trial.number, trial.state != Trial::State::kDone);
   observe(trial.configuration);
 }
 
@@ -211,8 +236,7 @@ bool Study::more() const {
 
 Work Study::next(int64_t just_reported) const {
   if (finished_) return {Work::Kind::kNone, -1};
-  for (const Trial& one : trials_)
-    if (one.state == Trial::State::kWaiting) return {Work::Kind::kTrial, one.number};
+  if (!waiting_.empty()) return {Work::Kind::kTrial, *waiting_.begin()};
   const NextTrial next = termination_->next(more(), just_reported);
   switch (next.kind) {
     case NextTrial::Kind::kNew:
@@ -251,36 +275,21 @@ std::vector<nlohmann::json> Study::suggest() {
   return events;
 }
 
-bool Study::everything_ended() const {
-  return std::none_of(trials_.begin(), trials_.end(), [](const Trial& one) { return one.has_worker(); });
-}
-
-double Study::core_seconds() const {
-  double sum = 0;
-  for (const Trial& one : trials_) sum += one.seconds * static_cast<double>(one.cores);
-  return sum;
-}
-
-// Done ones by value, best first; equal ones by number.
-std::vector<const Trial*> Study::ranked() const {
+std::vector<const Trial*> Study::ranked(size_t most) const {
   std::vector<const Trial*> list;
-  for (const Trial& one : trials_)
-    if (one.state == Trial::State::kDone && one.value && std::isfinite(*one.value)) list.push_back(&one);
-  std::stable_sort(list.begin(), list.end(),
-                   [&](const Trial* a, const Trial* b) { return better(*a->value, *b->value); });
+  for (auto one = done_.begin(); one != done_.end() && list.size() < most; ++one) list.push_back(&trial(one->second));
   return list;
 }
 
 std::optional<double> Study::kth_best(int64_t k) const {
-  const std::vector<const Trial*> list = ranked();
-  if (k < 1 || static_cast<size_t>(k) > list.size()) return std::nullopt;
-  return list[static_cast<size_t>(k - 1)]->value;
+  if (k < 1 || static_cast<size_t>(k) > done_.size()) return std::nullopt;
+  return ranked(static_cast<size_t>(k)).back()->value;
 }
 
 // With repeats the configuration counts, by its mean, and of it the best run.
 std::optional<int64_t> Study::best() const {
-  const std::vector<const Trial*> list = ranked();
-  if (list.empty()) return std::nullopt;
+  if (done_.empty()) return std::nullopt;
+  const std::vector<const Trial*> list = ranked(sweep_.config.repeat == 1 ? 1 : done_.size());
   if (sweep_.config.repeat == 1) return list.front()->number;
   std::map<int64_t, std::pair<double, int64_t>> sums;
   for (const Trial* one : list) {
@@ -303,9 +312,7 @@ std::optional<int64_t> Study::best() const {
 
 std::vector<int64_t> Study::kept() const {
   std::vector<int64_t> numbers;
-  const std::vector<const Trial*> list = ranked();
-  for (size_t i = 0; i < std::min(list.size(), static_cast<size_t>(sweep_.config.keep_best)); ++i)
-    numbers.push_back(list[i]->number);
+  for (const Trial* one : ranked(static_cast<size_t>(sweep_.config.keep_best))) numbers.push_back(one->number);
   const std::optional<int64_t> first = best();
   if (first && std::find(numbers.begin(), numbers.end(), *first) == numbers.end()) numbers.push_back(*first);
   return numbers;
@@ -325,6 +332,15 @@ std::string Study::common_fault() const {
   return alike >= kAlikeToGiveUp ? why : "";
 }
 
+// As if the trials to come were like those that have ended or been put aside.
+std::optional<double> Study::seconds_left() const {
+  const int64_t wanted = sweep_.config.trials * sweep_.config.repeat;
+  const auto settled = static_cast<int64_t>(trials_.size() - waiting_.size()) - with_worker_;
+  if (finished_ || wanted == 0 || settled < std::max(kTrialsToGuessBy, sweep_.config.concurrency)) return std::nullopt;
+  const auto left = static_cast<double>(std::max<int64_t>(wanted - settled, 0));
+  return driver_seconds() * left / static_cast<double>(settled);
+}
+
 SweepView Study::view(const std::string& folder) const {
   const SweepConfig& config = sweep_.config;
   SweepView view;
@@ -339,6 +355,7 @@ SweepView Study::view(const std::string& folder) const {
   view.early_terminate = config.early_terminate;
   if (termination_) view.rungs = termination_->rungs();
   view.best = best();
+  view.seconds_left = seconds_left();
   view.parameters = sweep_.space.parameters();
   for (const Trial& one : trials_) {
     TrialView shown;

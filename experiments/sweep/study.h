@@ -20,7 +20,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "experiments/search/early_termination.h"
@@ -46,7 +48,8 @@ struct Trial {
   std::optional<double> value;  // best so far, as the metric is
   double seconds = 0;
   int64_t cores = 1;
-  int64_t failures = 0;  // legs that failed for causes which a retry may help
+  int64_t failures = 0;   // legs that failed for causes which a retry may help
+  int64_t idle_legs = 0;  // in a row that trained for a while, stopped, and had not come further
   std::string worker, why, code;
   bool ended() const { return state == State::kDone || state == State::kInfeasible || state == State::kFailed; }
   bool has_worker() const { return state == State::kRunning || state == State::kAtRung; }
@@ -82,9 +85,9 @@ class Study {
   bool begun() const { return termination_ != nullptr; }
   bool finished() const { return finished_; }
   const std::string& finish_reason() const { return finish_reason_; }
-  bool everything_ended() const;                                           // no leg runs
+  bool everything_ended() const { return with_worker_ == 0; }              // no leg runs
   double driver_seconds() const { return driver_seconds_ + driver_now_; }  // of all starts together
-  double core_seconds() const;                                             // of all legs that have ended
+  double core_seconds() const { return core_seconds_; }                    // of all legs that have ended
   const std::vector<std::string>& workers() const { return workers_; }
   // The k-th best value among trials that are done; none when fewer are.
   std::optional<double> kth_best(int64_t k) const;
@@ -95,6 +98,8 @@ class Study {
   std::string common_fault() const;
 
   SweepView view(const std::string& folder) const;
+  // A guess, once there is something to go by.
+  std::optional<double> seconds_left() const;
 
  private:
   Trial& at(const nlohmann::json& event) { return trials_.at(event.at("trial").get<size_t>()); }
@@ -107,7 +112,9 @@ class Study {
   void observe(int64_t configuration);
   double signed_value(double value) const { return sweep_.maximize ? -value : value; }
   bool better(double a, double b) const { return sweep_.maximize ? a > b : a < b; }
-  std::vector<const Trial*> ranked() const;
+  // Done ones by value, best first, at most `most`; equal ones by number.
+  std::vector<const Trial*> ranked(size_t most) const;
+  void settle(Trial& trial, Trial::State state);
   bool more() const;
   int64_t resource_of(const Trial& trial) const;
 
@@ -116,6 +123,11 @@ class Study {
   std::unique_ptr<Sampler> sampler_;
   std::unique_ptr<EarlyTermination> termination_;
   std::vector<Trial> trials_;
+  // What of the trials is asked for again and again.
+  std::set<int64_t> waiting_;
+  std::set<std::pair<double, int64_t>> done_;  // signed value, number
+  int64_t with_worker_ = 0;
+  double core_seconds_ = 0;
   std::vector<Assignment> configurations_;  // by number
   std::vector<std::string> workers_;
   size_t known_ = 0;  // configurations of past sweeps, which the sampler knows before ours

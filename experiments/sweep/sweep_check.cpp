@@ -61,6 +61,9 @@ class SweepChecker {
 
   void check_metric() {
     SweepMetric& metric = config_.metric;
+    if (sweep_.base.data.train_on_validation)
+      fault("run", "config.conflict", "the run file trains on the validation split, by which trials are compared",
+            "remove data.train_on_validation; `sweep --retrain-best` trains the best one on both in the end");
     if (metric.name.empty()) metric.name = sweep_.base.validation.metric;
     const std::vector<std::string> known = metrics_of(sweep_.base.task.kind);
     if (std::find(known.begin(), known.end(), metric.name) == known.end()) {

@@ -7,6 +7,7 @@
 #include "core/activity.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "data/joined_splits.h"
 #include "data/shards.h"
 #include "data/tokenizers/tokenizer.h"
 #include "launcher/engine/identity.h"
@@ -60,7 +61,8 @@ RunEnd run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog, Open
   watchdog.start(directory, config.watchdog, ranks);
 
   // 3. The corpus, cut into tokens already, and the tokenizer that cut it.
-  const std::shared_ptr<const ShardSet> corpus = parts.corpus(config.data.corpus);
+  std::shared_ptr<const ShardSet> corpus = parts.corpus(config.data.corpus);
+  if (config.data.train_on_validation) corpus = train_on_validation(corpus);
   const std::string tokenizer_folder = tokenizer_folder_of(config.model);
   const std::shared_ptr<const Tokenizer> tokenizer = parts.tokenizer(tokenizer_folder);
   agree_on_inputs(*corpus, *tokenizer, ranks);

@@ -115,6 +115,7 @@ class Worker {
     last_sequence_ = task->sequence;
     driver_ = task->driver;
     if (task->leave) return kLeave;
+    if (task->trial < 0) return "";  // what it was given went to another worker
     task_ = *task;
     const std::optional<LegRecord> before = read_leg(task->folder, task->leg);
     if (before && before->ended()) return "";  // done by an earlier start of this worker

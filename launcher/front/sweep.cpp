@@ -12,6 +12,7 @@
 #include "experiments/sweep/sweep_results.h"
 #include "launcher/answer.h"
 #include "launcher/front/actions.h"
+#include "launcher/front/retrain.h"
 #include "launcher/job_spec.h"
 #include "launcher/local_ranks.h"
 #include "launcher/program.h"
@@ -76,13 +77,34 @@ int end_of(const Command& command, const SweepOutcome& outcome, const SweepView&
     return report_failure({static_cast<int>(ExitCode::kUser), {"sweep.all_fail", {}, "", message, ""}, message},
                           command.json);
   }
-  if (outcome.end == SweepEnd::kDone) return print_outcome(command, view);
+  if (outcome.end == SweepEnd::kDone) return command.has("retrain-best") ? 0 : print_outcome(command, view);
   const bool saved = outcome.end == SweepEnd::kStopped;
   const std::string message = outcome.workers_stay ? "the driver has left; its workers go on, and its next start too"
                               : saved ? "stopped, the trials are saved; run the same command again to go on"
                                       : "left at once; the same command goes on from the trials' checkpoints";
   const int code = saved ? static_cast<int>(ExitCode::kStopped) : 128 + outcome.signal;
   return report_failure({code, {saved ? "sweep.stopped" : "sweep.left", {}, "", message, ""}, message}, command.json);
+}
+
+// With the job of a worker, where trials run in jobs: all of them are alike but for the worker's name.
+void print_plan(const Command& command, const SweepPlan& plan, const std::string& folder,
+                const std::optional<SlurmLaunch>& slurm) {
+  nlohmann::json json = to_json(plan, folder);
+  std::string text = to_text(plan, folder);
+  if (slurm) {
+    JobSpec job = worker_job(folder, *slurm, "w0001");
+    job.launcher = slurm->job.slurm.launcher;
+    if (job.launcher == "auto" && SlurmClient::installed()) job.launcher = settled_launcher(job.slurm);
+    const std::vector<std::string> sbatch = sbatch_command(job);
+    json["job"] = {{"command", sbatch}, {"parameters", job_parameters(job)}, {"script_text", job_script()}};
+    text += cat("\n--- the job of a worker; at most one for each trial at once\n", shell_line(sbatch), "\n\n--- ",
+                job.folder, "/parameters\n", job_parameters(job), "\n--- the script\n", job_script());
+  }
+  if (command.json) {
+    print_json(json);
+  } else {
+    print_text(text);
+  }
 }
 
 }  // namespace
@@ -100,11 +122,7 @@ int do_sweep(const Command& command) {
   const int64_t examples = ShardSet::open(sweep.base.data.corpus)->size(Split::kTrain);
   if (command.dry_run) {
     const SweepPlan plan = plan_sweep(sweep, examples);
-    if (command.json) {
-      print_json(to_json(plan, wanted));
-    } else {
-      print_text(to_text(plan, wanted));
-    }
+    print_plan(command, plan, wanted, slurm);
     return 0;
   }
 
@@ -123,7 +141,8 @@ int do_sweep(const Command& command) {
   const bool complete = study.finished() && exists(folder + "/results.json");
   if (complete && !directory.changed() && study.finish_reason() != "budget") {
     log_info(cat(folder, ": this sweep is finished; --fresh starts anew beside it"));
-    return print_outcome(command, read_sweep_view(folder, false));
+    return command.has("retrain-best") ? retrain_best(command, sweep, folder)
+                                       : print_outcome(command, read_sweep_view(folder, false));
   }
   if (!study.begun()) {
     std::vector<nlohmann::json> events = known_from(sweep);
@@ -145,7 +164,8 @@ int do_sweep(const Command& command) {
   SweepDriver driver(sweep, directory, study, journal, *workers, examples);
   const SweepOutcome outcome = driver.run();
   if (outcome.end == SweepEnd::kDone) write_sweep_results(folder, study.view(folder));
-  return end_of(command, outcome, study.view(folder));
+  const int code = end_of(command, outcome, study.view(folder));
+  return code == 0 && command.has("retrain-best") ? retrain_best(command, sweep, folder) : code;
 }
 
 }  // namespace broadsheet

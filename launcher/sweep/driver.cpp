@@ -21,6 +21,8 @@ namespace {
 constexpr double kLookAtWorkers = 1;  // seconds between two looks at whether they live
 constexpr double kShowOnTerminal = 0.5, kShowOnPipe = 5;
 constexpr double kTimeToStop = 600;  // for workers to save
+// After so long the trial of a worker that has not begun goes to one that has nothing to do.
+constexpr double kPatienceWithPending = 10;
 constexpr int64_t kMostStillborn = 5;
 constexpr int kStopSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
 
@@ -105,7 +107,10 @@ void SweepDriver::record(const nlohmann::json& event) {
 void SweepDriver::record_all(std::vector<nlohmann::json> events) {
   for (nlohmann::json& event : events) event["time"] = seconds();
   journal_.append(events);
-  for (const nlohmann::json& event : events) study_.apply(event);
+  for (const nlohmann::json& event : events) {
+    study_.apply(event);
+    if (event.at("event") == "end") unclean_.insert(event.at("trial").get<int64_t>());
+  }
   untidy_ = true;
 }
 
@@ -148,6 +153,8 @@ SweepOutcome SweepDriver::run() {
 
 // What an earlier start of the driver has left: workers that live go on, the others' trials are taken up again.
 void SweepDriver::adopt() {
+  for (const Trial& trial : study_.trials())
+    if (trial.ended() || trial.at_rung) unclean_.insert(trial.number);
   size_t free = 0;
   for (const std::string& name : study_.workers()) {
     worker_number_ = std::max(worker_number_, static_cast<int64_t>(std::atoll(name.c_str() + 1)));
@@ -167,7 +174,9 @@ void SweepDriver::adopt() {
     const bool held =
         std::any_of(slots_.begin(), slots_.end(), [&](const Slot& one) { return one.trial == trial.number; });
     if (!trial.has_worker() || held) continue;
-    Slot orphan{trial.worker, trial.number, 0, "", -1, false};
+    Slot orphan;
+    orphan.worker = trial.worker;
+    orphan.trial = trial.number;
     if (!look_at_leg(orphan) || study_.trial(trial.number).has_worker())
       lose(orphan, "its worker ended while no driver ran");
   }
@@ -175,7 +184,9 @@ void SweepDriver::adopt() {
 
 void SweepDriver::adopt_worker(const std::string& name, Slot& slot) {
   slot.worker = name;
-  slot.lived = one_came_ = true;
+  slot.since = seconds();
+  slot.lived = workers_.look(name).state == WorkerLife::State::kLives;
+  one_came_ = one_came_ || slot.lived;
   const std::string folder = worker_folder(directory_.folder(), name);
   watch_.add(folder);
   const std::optional<TrialTask> task = read_task(folder);
@@ -280,6 +291,7 @@ void SweepDriver::check_workers() {
     const WorkerLife life = workers_.look(slot.worker);
     if (life.state == WorkerLife::State::kLives) {
       slot.lived = one_came_ = true;
+      slot.passed_over = false;
       stillborn_ = 0;
     }
     if (life.state == WorkerLife::State::kStarting || life.state == WorkerLife::State::kLives) continue;
@@ -314,7 +326,8 @@ void SweepDriver::lose(Slot& slot, const std::string& why, bool begun) {
 
 // True when the study has changed: whoever waited may have work now.
 bool SweepDriver::give_work(Slot& slot) {
-  if (slot.trial >= 0 || study_.finished()) return false;
+  if (slot.trial >= 0 || slot.passed_over || study_.finished()) return false;
+  if (take_from_pending(slot)) return true;
   const Work work = study_.next();
   if (work.kind == Work::Kind::kSuggest) {
     std::vector<nlohmann::json> events = study_.suggest();
@@ -334,6 +347,40 @@ bool SweepDriver::give_work(Slot& slot) {
   if (slot.worker.empty() && !start_worker(slot)) return false;
   start_leg(slot, work.trial);
   return true;
+}
+
+// Note [A trial that changes hands]
+// A job may wait in the queue for hours with a trial that a worker without work could train now. The trial's leg is
+// ended (journal), then the waiting worker's mailbox is emptied, then the free one gets the trial as its next leg.
+// Should the job begin between any two of these and read the old task, two workers would train the same trial: the
+// later leg takes the run directory over from the earlier one and fences it off (core/fence.h: a leg is a start of the
+// same job), and of legs that have ended in the journal nobody reads anything.
+bool SweepDriver::take_from_pending(Slot& slot) {
+  if (slot.worker.empty() || !slot.lived) return false;
+  for (Slot& other : slots_) {
+    const bool pending = !other.worker.empty() && !other.lived && other.trial >= 0;
+    if (!pending || seconds() - other.since < kPatienceWithPending) continue;
+    const int64_t trial = other.trial;
+    say(cat("trial ", trial, " goes to worker ", slot.worker, ", as ", other.worker, " has not begun"));
+    withdraw(other);
+    start_leg(slot, trial);
+    return true;
+  }
+  return false;
+}
+
+void SweepDriver::withdraw(Slot& slot) {
+  LegRecord leg;
+  leg.state = LegRecord::State::kStopped;
+  leg.step = study_.trial(slot.trial).step;
+  leg.value = study_.trial(slot.trial).value;
+  leg.cores = study_.trial(slot.trial).cores;
+  end_leg(slot, leg);
+  TrialTask nothing;
+  nothing.sequence = ++slot.sequence;
+  nothing.driver = journal_.driver();
+  write_task(worker_folder(directory_.folder(), slot.worker), nothing);
+  slot.passed_over = true;
 }
 
 void SweepDriver::refuse_trial(int64_t number, const UserError& error) {
@@ -369,6 +416,7 @@ bool SweepDriver::start_worker(Slot& slot) {
   std::snprintf(name, sizeof name, "w%04lld", static_cast<long long>(++worker_number_));
   slot = {};
   slot.worker = name;
+  slot.since = seconds();
   record({{"event", "worker"}, {"name", slot.worker}, {"on", sweep_.config.on}});
   try {
     workers_.start(slot.worker, &slot - slots_.data());
@@ -429,6 +477,8 @@ bool SweepDriver::over_budget() {
 
 void SweepDriver::finish(const std::string& why) {
   record({{"event", "finished"}, {"why", why}});
+  for (const Trial& trial : study_.trials())
+    if (trial.at_rung) unclean_.insert(trial.number);
 }
 
 // Only the best keep models and checkpoints, and those that may be promoted.
@@ -437,16 +487,21 @@ void SweepDriver::clean(int64_t number) {
   std::error_code ignored;
   for (const char* name : {"/checkpoints", "/model"}) std::filesystem::remove_all(folder + name, ignored);
   for (int64_t leg = 1; leg <= study_.trial(number).legs; ++leg) ::unlink(leg_file(folder, leg).c_str());
-  clean_.insert(number);
 }
 
 void SweepDriver::clean_up() {
   if (!std::exchange(untidy_, false)) return;
   const std::vector<int64_t> kept = study_.kept();
-  for (const Trial& trial : study_.trials()) {
+  for (auto number = unclean_.begin(); number != unclean_.end();) {
+    const Trial& trial = study_.trial(*number);
     const bool over = trial.ended() || (study_.finish_reason() == "done" && trial.state == Trial::State::kPaused);
     const bool stays = std::find(kept.begin(), kept.end(), trial.number) != kept.end();
-    if (over && !stays && clean_.count(trial.number) == 0) clean(trial.number);
+    if (over && !stays) {
+      clean(trial.number);
+      number = unclean_.erase(number);
+    } else {
+      ++number;
+    }
   }
 }
 
@@ -492,7 +547,8 @@ void SweepDriver::show(bool last) {
   view.elapsed_seconds = study_.driver_seconds();
   if (!terminal) {
     const std::string text = "sweep: " + sweep_counts(view);
-    if (text != last_line_) log_info(text);
+    const std::string left = view.seconds_left ? cat(", about ", human_duration(*view.seconds_left), " left") : "";
+    if (text != last_line_) log_info(text + left);
     last_line_ = text;
     return;
   }

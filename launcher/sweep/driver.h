@@ -47,12 +47,14 @@ class SweepDriver {
  private:
   static constexpr double kFirstPause = 1, kLongestPause = 60;  // seconds
   struct Slot {
-    std::string worker;    // empty: none
-    int64_t trial = -1;    // that it was given
-    int64_t sequence = 0;  // of its last task
-    std::string seen;      // identity of the leg's file when it was last read
-    int64_t replied = -1;  // step whose answer is in its mailbox
-    bool lived = false;    // it was seen to
+    std::string worker;        // empty: none
+    int64_t trial = -1;        // that it was given
+    int64_t sequence = 0;      // of its last task
+    std::string seen;          // identity of the leg's file when it was last read
+    int64_t replied = -1;      // step whose answer is in its mailbox
+    bool lived = false;        // it was seen to
+    double since = 0;          // when it was started
+    bool passed_over = false;  // what it was given went to another: nothing more before it lives
   };
 
   void adopt();
@@ -64,6 +66,8 @@ class SweepDriver {
   void check_workers();
   void lose(Slot& slot, const std::string& why, bool begun = true);
   bool give_work(Slot& slot);
+  bool take_from_pending(Slot& slot);
+  void withdraw(Slot& slot);
   void start_leg(Slot& slot, int64_t trial);
   void send(Slot& slot);
   bool start_worker(Slot& slot);
@@ -91,7 +95,7 @@ class SweepDriver {
   int64_t examples_;
   std::vector<Slot> slots_;
   FolderWatch watch_;
-  std::set<int64_t> clean_;  // trials whose folders hold no more than they shall
+  std::set<int64_t> unclean_;  // trials that have ended or wait at a rung, whose folders may hold more than they shall
   int64_t worker_number_ = 0;
   double start_ = 0, shown_ = -1e9, looked_ = -1e9, stopping_since_ = 0;
   bool stopping_ = false, told_to_end_ = false, untidy_ = true;

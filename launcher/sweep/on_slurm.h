@@ -21,6 +21,9 @@ struct SlurmLaunch {
 // (launcher/job_spec.h), in `sweep.base` too. What starts the ranks is still to be asked for (settled_launcher).
 SlurmLaunch settle_on_slurm(Sweep& sweep);
 
+// The job of a worker, but for what only its submission decides: token and nodes to stay away from.
+JobSpec worker_job(const std::string& sweep_folder, const SlurmLaunch& launch, const std::string& worker);
+
 // One job for each worker. What cannot be reached is not taken for gone. In a job itself (that `submit` made), its
 // workers stay when the driver is told to leave.
 std::unique_ptr<WorkerPool> make_slurm_workers(const std::string& sweep_folder, const SlurmLaunch& launch,

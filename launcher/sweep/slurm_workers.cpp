@@ -74,7 +74,7 @@ class SlurmWorkers : public WorkerPool {
     if (!queue_.known() && queue_.age() > 1) queue_.ask();
     if (!queue_.known()) throw RunError("slurm.unreachable", queue_.trouble(), "workers that run go on");
     const std::string folder = worker_folder(sweep_folder_, name);
-    const JobSpec spec = spec_of(name, folder);
+    const JobSpec spec = spec_of(name);
     make_own_folder(folder);
     make_folders(spec.folder);
     const nlohmann::json place = {{"ranks", launch_.ranks.ranks}, {"threads_per_rank", launch_.ranks.threads_per_rank}};
@@ -124,12 +124,8 @@ class SlurmWorkers : public WorkerPool {
     Clock::time_point stop_tried;
   };
 
-  JobSpec spec_of(const std::string& name, const std::string& folder) const {
-    JobSpec spec = launch_.job;
-    spec.place = folder;
-    spec.folder = job_folder(folder);
-    spec.config = folder;
-    spec.name = cat(launch_.sweep, "-", name);
+  JobSpec spec_of(const std::string& name) const {
+    JobSpec spec = worker_job(sweep_folder_, launch_, name);
     spec.token = new_token();
     // A node that failed under one of them would fail under the next.
     std::set<std::string> failed;
@@ -232,6 +228,15 @@ class SlurmWorkers : public WorkerPool {
 };
 
 }  // namespace
+
+JobSpec worker_job(const std::string& sweep_folder, const SlurmLaunch& launch, const std::string& worker) {
+  JobSpec spec = launch.job;
+  spec.place = worker_folder(sweep_folder, worker);
+  spec.folder = job_folder(spec.place);
+  spec.config = spec.place;
+  spec.name = cat(launch.sweep, "-", worker);
+  return spec;
+}
 
 void stop_slurm_worker(const std::string& sweep_folder, const std::string& name, bool now) {
   const std::string folder = worker_folder(sweep_folder, name), job = job_folder(folder);

@@ -4,6 +4,7 @@
 #include "core/random.h"
 #include "corpus_fixture.h"
 #include "data/field_reader.h"
+#include "data/joined_splits.h"
 #include "data/manifest.h"
 #include "data/shard_file.h"
 
@@ -317,6 +318,34 @@ TEST(Fields, NumbersAreFiniteDecimalsAndNothingElse) {
   EXPECT_EQ(parse_number("+2"), 2);
   for (const char* bad : {"", "1,5", "0x10", "nan", "inf", "1e999", "3 apples", "++1", "+-1"})
     EXPECT_FALSE(parse_number(bad)) << bad;
+}
+
+TEST(JoinedSplits, ValidationIsTrainedOnAndNothingElseChanges) {
+  TempFolder folder;
+  std::string lines;
+  for (int i = 0; i < 200; ++i) lines += cat("{\"id\": \"d", i, "\", \"text\": \"news ", i, "\", \"n\": ", i, "}\n");
+  CorpusConfig config = text_corpus(folder, write_text(folder / "in.jsonl", lines), "jsonl");
+  config.fields["id"] = field("id", FieldKind::kId);
+  config.fields["n"] = field("n", FieldKind::kNumber);
+  prepare_corpus(config);
+  const auto corpus = ShardSet::open(config.output), joined = train_on_validation(corpus);
+  const int64_t train = corpus->size(Split::kTrain), validation = corpus->size(Split::kValidation);
+  ASSERT_GT(validation, 0);
+  EXPECT_EQ(joined->size(Split::kTrain), train + validation);
+  EXPECT_EQ(joined->size(Split::kValidation), 0);
+  EXPECT_EQ(joined->size(Split::kTest), corpus->size(Split::kTest));
+  EXPECT_EQ(joined->total_tokens(Split::kTrain, "text"),
+            corpus->total_tokens(Split::kTrain, "text") + corpus->total_tokens(Split::kValidation, "text"));
+  EXPECT_EQ(joined->total_tokens(Split::kValidation, "text"), 0);
+  EXPECT_NE(joined->fingerprint(), corpus->fingerprint());
+  EXPECT_EQ(joined->string(Split::kTrain, "id", train - 1), corpus->string(Split::kTrain, "id", train - 1));
+  for (int64_t i = 0; i < validation; ++i) {
+    EXPECT_EQ(joined->string(Split::kTrain, "id", train + i), corpus->string(Split::kValidation, "id", i));
+    EXPECT_EQ(joined->number(Split::kTrain, "n", train + i), corpus->number(Split::kValidation, "n", i));
+    EXPECT_EQ(joined->tokens(Split::kTrain, "text", train + i).data(),
+              corpus->tokens(Split::kValidation, "text", i).data());
+  }
+  EXPECT_EQ(joined->string(Split::kTest, "id", 0), corpus->string(Split::kTest, "id", 0));
 }
 
 }  // namespace

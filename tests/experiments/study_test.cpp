@@ -242,6 +242,60 @@ TEST(Study, JudgesFailuresByTheirCause) {
   EXPECT_EQ(judge_failure(nlohmann::json(), 0, 3, 1, 32), Verdict::kRetry);
 }
 
+TEST(Study, ATrialThatNeverComesFurtherFailsInTheEnd) {
+  const Sweep sweep = make_sweep("random", "none", 2);
+  Study study(sweep);
+  study.apply({{"event", "begin"}, {"max_resource", kEnd}});
+  for (const nlohmann::json& event : study.suggest()) study.apply(event);
+  const auto leg = [&](int64_t step, double seconds) {
+    study.apply({{"event", "leg"}, {"trial", 0}, {"leg", study.trial(0).legs + 1}, {"worker", "w"}});
+    study.apply({{"event", "end"},
+                 {"trial", 0},
+                 {"leg", study.trial(0).legs},
+                 {"state", "stopped"},
+                 {"step", step},
+                 {"value", nullptr},
+                 {"seconds", seconds},
+                 {"cores", 1}});
+  };
+  for (int i = 0; i < 30; ++i) leg(0, 0);  // taken back before they began: nobody's fault
+  for (int i = 0; i < 9; ++i) leg(5, 2);   // the first of these has come further
+  leg(6, 2);
+  for (int i = 0; i < 9; ++i) leg(6, 2);
+  EXPECT_EQ(study.trial(0).state, Trial::State::kWaiting);
+  EXPECT_EQ(study.next().trial, 0);
+  leg(6, 2);
+  EXPECT_EQ(study.trial(0).state, Trial::State::kFailed);
+  EXPECT_EQ(study.trial(0).code, "sweep.no_progress");
+  EXPECT_EQ(study.next().kind, Work::Kind::kSuggest) << "and the sweep goes on";
+}
+
+TEST(Study, GuessesTheTimeThatIsLeftFromWhatHasEnded) {
+  const Sweep sweep = make_sweep("random", "none", 20);
+  Study study(sweep);
+  study.apply({{"event", "begin"}, {"max_resource", kEnd}, {"time", 0.0}});
+  for (int64_t number = 0; number < 5; ++number) {
+    EXPECT_EQ(study.seconds_left().has_value(), number >= 3) << number;
+    for (const nlohmann::json& event : study.suggest()) study.apply(event);
+    study.apply({{"event", "leg"}, {"trial", number}, {"leg", 1}, {"worker", "w"}});
+    if (number == 4) break;  // runs
+    study.apply({{"event", "end"},
+                 {"trial", number},
+                 {"leg", 1},
+                 {"state", "done"},
+                 {"step", kEnd},
+                 {"value", 0.5},
+                 {"seconds", 9.0},
+                 {"cores", 1},
+                 {"time", 10.0 * static_cast<double>(number + 1)}});
+  }
+  // 4 of 20 in 40 seconds.
+  EXPECT_DOUBLE_EQ(study.seconds_left().value(), 160);
+  EXPECT_EQ(study.view("").seconds_left, study.seconds_left());
+  study.apply({{"event", "finished"}, {"why", "budget"}});
+  EXPECT_FALSE(study.seconds_left());
+}
+
 TEST(Study, GivesUpWhenTheFirstTrialsFailAlike) {
   const Sweep sweep = make_sweep("random", "none", 9);
   Study study(sweep);

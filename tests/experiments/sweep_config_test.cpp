@@ -288,6 +288,23 @@ TEST_F(SweepFile, EarlyTerminationFitsTheRunsValidationsAndItsEnd) {
   EXPECT_EQ(load("  train.max_steps: {values: [100, 200]}", "early_terminate: {type: asha, min: 40}").max_resource, 0);
 }
 
+TEST_F(SweepFile, TrialsAreComparedOnWhatTheyAreNotTrainedOn) {
+  write_file_durably(folder_ / "run.yaml",
+                     "schema: 1\nkind: run\nname: r\nmodel: {from: a}\n"
+                     "task: {kind: classification, text: text, label: mood}\n"
+                     "data: {corpus: corpus, train_on_validation: true}\n");
+  EXPECT_NE(faults(kRate).find("the run file trains on the validation split, by which trials are compared"),
+            std::string::npos);
+  EXPECT_TRUE(load_run_config(folder_ / "run.yaml", {}).data.train_on_validation);
+  for (const char* key :
+       {"validation.every_steps=5", "validation.every_epochs=1", "validation.early_stopping.patience=2"}) {
+    const std::string text = key;
+    const size_t equals = text.find('=');
+    EXPECT_THROW(load_run_config(folder_ / "run.yaml", {{text.substr(0, equals), text.substr(equals + 1)}}), UserError)
+        << key;
+  }
+}
+
 TEST_F(SweepFile, AGridNeedsAnEnd) {
   EXPECT_NE(faults(kRate, "method: grid\ntrials: 0").find("found log_uniform_values, of which a grid has no end"),
             std::string::npos);

@@ -161,6 +161,23 @@ class SlurmSweeps(SystemTest):
         living = ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING")
         sweep.wait_for(lambda: not any(cluster.job_state(job) in living for job in jobs), "the workers' jobs to leave")
 
+    def test_a_trial_goes_from_a_waiting_job_to_a_free_worker(self):
+        cluster.ask("scontrol", "update", "nodename=n2", "state=drain", "reason=test")
+        try:
+            sweep = Sweep("handed", slow=100)
+            sweep.drive()
+            self.assertEqual(sweep.wait(), DONE, sweep.everything())
+        finally:
+            cluster.ask("scontrol", "update", "nodename=n2", "state=resume")
+        self.assert_found(sweep)
+        first, waiting = sweep.workers()
+        self.assertEqual(sweep.job_events(waiting, "start"), [], "its job was to wait")
+        handed = [event["trial"] for event in sweep.events("leg") if event["worker"] == waiting]
+        self.assertEqual(len(handed), 1)
+        legs = [(event["leg"], event["worker"]) for event in sweep.events("leg") if event["trial"] == handed[0]]
+        self.assertEqual(legs, [(1, waiting), (2, first)])
+        self.assert_jobs_leave(sweep)
+
     def test_a_driver_killed_three_times_is_taken_up_on_two_nodes(self):
         sweep = Sweep("killed", slow=40)
         generator = random.Random(SEED)

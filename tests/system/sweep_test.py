@@ -181,13 +181,39 @@ class Sweeps(SystemTest):
         self.wait_for(lambda: not self.workers("plain"), "the workers to leave")
 
     def test_a_trial_has_the_bits_of_a_run_of_its_own(self):
-        file = self.file("bits", trials=8, more="keep_best: 8")
+        file = self.file("bits", trials=21, more="keep_best: 21")
         self.assertEqual(broadsheet("sweep", file).returncode, DONE)
         self.assertEqual(len({event["name"] for event in journal(self.folder("bits")) if event["event"] == "worker"}), 1,
                          "one worker was to train all of them")
-        for trial in (self.table("bits")["trials"][n] for n in (0, 7)):
+        for trial in (self.table("bits")["trials"][n] for n in (0, 7, 20)):
             weights = digest(self.folder("bits") / f"trials/{trial['number']:04d}/model/model.safetensors")
             self.assertEqual(weights, self.train_alone(f"alone-{trial['number']}", trial), trial)
+
+    def test_the_best_is_trained_again_on_all_that_is_not_the_test(self):
+        file = self.file("again", trials=3)
+        done = broadsheet("sweep", file, "--retrain-best", "--json")
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        told = json.loads(done.stdout)
+        folder = self.folder("again") / "retrained"
+        self.assertEqual(told["run_dir"], str(folder))
+        self.assertEqual(told["validation"], {"before": {}, "after": {}})
+        best = self.table("again")["trials"][self.table("again")["best"]]
+        own = json.loads((self.folder("again") / f"trials/{best['number']:04d}/results.json").read_text())
+        manifest = json.loads((self.work.folder / "corpus/corpus.json").read_text())
+        train, validation = (manifest["splits"][split]["documents"] for split in ("train", "validation"))
+        self.assertEqual(told["steps"], round(own["best_step"] * (train + validation) / train))
+        # A run of its own, with the same keys.
+        sets = [f"--set={key}={value}" for key, value in best["parameters"].items()]
+        run = self.work.folder / "all.yaml"
+        run.write_text((self.work.folder / "run.yaml").read_text().replace("every_steps: 4, ", ""))
+        alone = broadsheet("train", run, "--set", "name=all", *sets, "--set", "data.train_on_validation=true", "--set",
+                           f"train.max_steps={told['steps']}")
+        self.assertEqual(alone.returncode, DONE, alone.stderr)
+        self.assertEqual(digest(folder / "model/model.safetensors"), digest(self.folder("all") / "model/model.safetensors"))
+        scored = broadsheet("evaluate", folder, "--split", "test", "--json")
+        self.assertEqual(scored.returncode, DONE, scored.stderr)
+        self.assertEqual(json.loads(scored.stdout)["metrics"]["examples"], manifest["splits"]["test"]["documents"])
+        self.assertIn("finished", broadsheet("sweep", file, "--retrain-best").stderr)
 
     def test_trials_of_two_ranks_are_trained_one_after_the_other(self):
         run = (self.work.folder / "run.yaml").read_text().replace("launch: {ranks: 1", "launch: {ranks: 2")
