@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -20,7 +21,7 @@ namespace {
 
 constexpr size_t kDigits = 16;
 constexpr uint64_t kMostBytes = uint64_t{4} << 30;
-constexpr char kSuffix[] = ".jsonl";
+constexpr char kSuffix[] = ".jsonl", kMore[] = "more";
 
 std::string segment(const std::string& folder, int64_t number) {
   char name[32];
@@ -28,15 +29,19 @@ std::string segment(const std::string& folder, int64_t number) {
   return folder + name + kSuffix;
 }
 
-int64_t newest_segment(const std::string& folder) {
-  int64_t newest = 0;
+std::vector<int64_t> segments_in(const std::string& folder) {
+  std::vector<int64_t> numbers;
   std::error_code error;
   std::filesystem::directory_iterator entry(folder, error);
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     const std::string name = entry->path().filename();
-    if (ends_with(name, kSuffix)) newest = std::max<int64_t>(newest, std::atoll(name.c_str()));
+    if (ends_with(name, kSuffix)) numbers.push_back(std::atoll(name.c_str()));
   }
-  return newest;
+  return numbers;
+}
+
+int64_t newest_of(const std::vector<int64_t>& numbers) {
+  return numbers.empty() ? 0 : *std::max_element(numbers.begin(), numbers.end());
 }
 
 std::string line_of(const std::string& json) {
@@ -55,7 +60,8 @@ bool is_whole(std::string_view line) {
 // Returns the lines that count, as they stand.
 std::string read_segment(const std::string& path, const Journal::Apply& apply) {
   const std::string text = read_file(path, kMostBytes);
-  size_t begin = 0;
+  std::vector<nlohmann::json> group;
+  size_t begin = 0, counted = 0;
   for (int64_t number = 1; begin < text.size(); ++number) {
     const size_t end = text.find('\n', begin);
     const bool last = end == std::string::npos || end + 1 == text.size();
@@ -68,10 +74,14 @@ std::string read_segment(const std::string& path, const Journal::Apply& apply) {
                             "this line of the sweep's journal is damaged",
                             "restore the file from a backup, or begin again with --fresh"});
     }
-    apply(nlohmann::json::parse(line.substr(kDigits + 1)));
+    group.push_back(nlohmann::json::parse(line.substr(kDigits + 1)));
     begin = end + 1;
+    if (group.back().value(kMore, false)) continue;
+    for (const nlohmann::json& event : group) apply(event);
+    group.clear();
+    counted = begin;
   }
-  return text.substr(0, begin);
+  return text.substr(0, counted);
 }
 
 [[noreturn]] void fail(const std::string& path, const char* what) {
@@ -84,7 +94,7 @@ std::string read_segment(const std::string& path, const Journal::Apply& apply) {
 bool Journal::read(const std::string& folder, const Apply& apply) {
   // A driver that starts at this moment may replace the file between the two looks.
   for (int tries = 0; tries < 3; ++tries) {
-    const int64_t newest = newest_segment(folder);
+    const int64_t newest = newest_of(segments_in(folder));
     if (newest == 0) return false;
     const std::string path = segment(folder, newest);
     std::vector<nlohmann::json> events;
@@ -102,7 +112,8 @@ bool Journal::read(const std::string& folder, const Apply& apply) {
 
 Journal Journal::open(const std::string& folder, const Apply& apply) {
   make_folders(folder);
-  const int64_t newest = newest_segment(folder);
+  const std::vector<int64_t> present = segments_in(folder);
+  const int64_t newest = newest_of(present);
   const std::string before = newest == 0 ? "" : read_segment(segment(folder, newest), apply);
   const std::string path = segment(folder, newest + 1), temporary = path + ".writing";
   ::unlink(temporary.c_str());
@@ -112,7 +123,8 @@ Journal Journal::open(const std::string& folder, const Apply& apply) {
     file.close();
   }
   rename_durably(temporary, path);
-  if (newest > 0) ::unlink(segment(folder, newest).c_str());
+  // More than one, where a start died at this place.
+  for (const int64_t number : present) ::unlink(segment(folder, number).c_str());
   return Journal(folder, newest + 1);
 }
 
@@ -135,11 +147,14 @@ Journal::~Journal() {
 
 void Journal::append(const std::vector<nlohmann::json>& events) {
   if (events.empty()) return;
-  if (exists(next_))
-    throw RunError("sweep.fenced", cat(path_, ": another driver has taken this sweep over"), "leave it to that one");
+  check_not_taken_over();
   if (broken_) throw RunError("io.journal", cat(path_, ": takes no more after a write that failed"), "start again");
   std::string text;
-  for (const nlohmann::json& event : events) text += line_of(event);
+  for (size_t i = 0; i < events.size(); ++i) {
+    nlohmann::json event = events[i];
+    if (i + 1 < events.size()) event[kMore] = true;
+    text += line_of(event);
+  }
   broken_ = true;
   for (size_t written = 0; written < text.size();) {
     const ssize_t size = ::write(descriptor_, text.data() + written, text.size() - written);
@@ -148,7 +163,15 @@ void Journal::append(const std::vector<nlohmann::json>& events) {
     written += static_cast<size_t>(size);
   }
   if (::fdatasync(descriptor_) != 0) fail(path_, "fsync");
+  // A disk can hold a call back for minutes, in which another driver has begun.
+  check_not_taken_over();
   broken_ = false;
+}
+
+// The next start puts its file beside this one, and removes this one; the start after it removes that file too.
+void Journal::check_not_taken_over() const {
+  if (exists(next_) || !exists(path_))
+    throw RunError("sweep.fenced", cat(path_, ": another driver has taken this sweep over"), "leave it to that one");
 }
 
 }  // namespace broadsheet

@@ -160,13 +160,13 @@ void SweepDriver::adopt() {
     worker_number_ = std::max(worker_number_, static_cast<int64_t>(std::atoll(name.c_str() + 1)));
     const std::string folder = worker_folder(directory_.folder(), name);
     if (!exists(folder) || is_retired(folder)) continue;
-    const bool needed = free < slots_.size();
-    if (!needed || workers_.look(name).state == WorkerLife::State::kGone) {
-      retire(folder);
-      if (!needed) workers_.stop(name, false);
-      continue;
-    }
+    const bool wanted = free < wanted_slots(), gone = workers_.look(name).state == WorkerLife::State::kGone;
+    if (gone || !wanted) retire(folder);
+    if (gone) continue;
+    // More than are wanted now: they save first.
+    if (!wanted) slots_.emplace_back();
     adopt_worker(name, slots_[free++]);
+    if (!wanted) workers_.stop(name, false);
   }
   for (const Trial& trial : study_.trials()) one_came_ = one_came_ || trial.step > 0 || trial.ended();
   // Trials whose workers are gone: in a slot of their own, so that tend() sees how they ended.
@@ -178,7 +178,7 @@ void SweepDriver::adopt() {
     orphan.worker = trial.worker;
     orphan.trial = trial.number;
     if (!look_at_leg(orphan) || study_.trial(trial.number).has_worker())
-      lose(orphan, "its worker ended while no driver ran");
+      lose(orphan, "its worker ended while no driver ran", !workers_.look(trial.worker).left);
   }
 }
 
@@ -326,7 +326,8 @@ void SweepDriver::lose(Slot& slot, const std::string& why, bool begun) {
 
 // True when the study has changed: whoever waited may have work now.
 bool SweepDriver::give_work(Slot& slot) {
-  if (slot.trial >= 0 || slot.passed_over || study_.finished()) return false;
+  const bool wanted = static_cast<size_t>(&slot - slots_.data()) < wanted_slots();
+  if (slot.trial >= 0 || !wanted || slot.passed_over || study_.finished()) return false;
   if (take_from_pending(slot)) return true;
   const Work work = study_.next();
   if (work.kind == Work::Kind::kSuggest) {

@@ -80,6 +80,7 @@ class SweepDriver {
   void record(const nlohmann::json& event);
   void record_all(std::vector<nlohmann::json> events);
   double seconds() const;
+  size_t wanted_slots() const { return static_cast<size_t>(sweep_.config.concurrency); }
   void stop_trials(bool now);
   bool asked_to_stop(SweepOutcome& outcome);
   void show(bool last);
@@ -93,7 +94,7 @@ class SweepDriver {
   Journal& journal_;
   WorkerPool& workers_;
   int64_t examples_;
-  std::vector<Slot> slots_;
+  std::vector<Slot> slots_;  // after the first wanted_slots(): of an earlier start with more, on their way out
   FolderWatch watch_;
   std::set<int64_t> unclean_;  // trials that have ended or wait at a rung, whose folders may hold more than they shall
   int64_t worker_number_ = 0;

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "experiments/sweep/mailbox.h"
+#include "launcher/answer.h"
 #include "launcher/local_ranks.h"
 #include "launcher/program.h"
 #include "launcher/sweep/workers.h"
@@ -43,6 +45,16 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return list;
 }
 
+// Also when they cannot be started.
+RankEnd end_of_ranks(const RankLaunch& launch) {
+  try {
+    return run_ranks(launch);
+  } catch (...) {
+    const Failure failure = current_failure();
+    return {failure.exit_code, failure, true};
+  }
+}
+
 class LocalWorkers : public WorkerPool {
  public:
   LocalWorkers(std::string sweep_folder, const LaunchConfig& launch, int64_t slots, double silence)
@@ -68,7 +80,8 @@ class LocalWorkers : public WorkerPool {
     const pid_t child = ::fork();
     if (child < 0) throw RunError("sweep.fork", cat("a worker cannot be started: ", std::strerror(errno)));
     if (child == 0) become(argv.data(), envp.data(), log.c_str(), slot);
-    started_[name] = {child, Clock::now(), false, {}, {}};
+    started_[name] = Known();
+    started_[name].process = child;
   }
 
   WorkerLife look(const std::string& name) override {
@@ -80,7 +93,8 @@ class LocalWorkers : public WorkerPool {
     if (!holder) {
       const bool may_come = found != started_.end() && !found->second.seen && ::kill(found->second.process, 0) == 0;
       if (may_come && seconds_since(found->second.since) < kStartLimit) return {WorkerLife::State::kStarting, ""};
-      return {WorkerLife::State::kGone, "its process has ended"};
+      // Who is killed leaves the lock behind; who is not, has put down the end of its leg, or never began one.
+      return {WorkerLife::State::kGone, "its process has ended", true};
     }
     if (holder->here && holder->gone) return {WorkerLife::State::kGone, "its process was killed"};
     Known& known = started_[name];
@@ -114,7 +128,8 @@ class LocalWorkers : public WorkerPool {
       known.heard = Clock::now();
     }
     const double silent = seconds_since(known.heard);
-    if (silent > silence_)
+    // Its libraries come before its first beat.
+    if (silent > (beats ? silence_ : std::max(silence_, kStartLimit)))
       return {WorkerLife::State::kSilent, cat("nothing was heard of it for ", human_duration(silent))};
     return {WorkerLife::State::kLives, ""};
   }
@@ -190,7 +205,7 @@ int supervise_worker(const std::string& folder) {
   launch.ranks = place.at("ranks").get<int>();
   launch.threads_per_rank = place.at("threads_per_rank").get<int>();
   launch.attempt_folder = folder;
-  const RankEnd end = run_ranks(launch);
+  const RankEnd end = end_of_ranks(launch);
   if (!end.said) return end.exit_code;
   // The ranks ended in the middle of something: the trial's record is ours to write.
   LegRecord record;

@@ -52,7 +52,10 @@ TEST(Journal, PassesOverALineThatWasCutOffAndLosesNoOther) {
   const ScratchFolder folder;
   const std::string place = folder.path() + "/j";
   Numbers ignored;
-  Journal::open(place, into(ignored)).append({{{"n", 1}}, {{"n", 2}}});
+  {
+    Journal journal = Journal::open(place, into(ignored));
+    for (const int n : {1, 2}) journal.append({{{"n", n}}});
+  }
   const std::string whole = read_file(only_file(place));
   for (size_t size = 0; size < whole.size(); ++size) {
     std::ofstream(only_file(place), std::ios::trunc | std::ios::binary) << whole.substr(0, size);
@@ -63,6 +66,25 @@ TEST(Journal, PassesOverALineThatWasCutOffAndLosesNoOther) {
   std::ofstream(only_file(place), std::ios::trunc | std::ios::binary) << whole.substr(0, whole.size() - 3);
   Journal::open(place, into(ignored)).append({{{"n", 7}}});
   EXPECT_EQ(read_all(place), (Numbers{1, 7}));
+}
+
+TEST(Journal, HasAllOrNoneOfWhatWasAppendedAtOnce) {
+  const ScratchFolder folder;
+  const std::string place = folder.path() + "/j";
+  Numbers ignored;
+  {
+    Journal journal = Journal::open(place, into(ignored));
+    journal.append({{{"n", 1}}});
+    journal.append({{{"n", 2}}, {{"n", 3}}, {{"n", 4}}});
+  }
+  const std::string whole = read_file(only_file(place));
+  for (size_t size = whole.find('\n') + 1; size < whole.size(); ++size) {
+    std::ofstream(only_file(place), std::ios::trunc | std::ios::binary) << whole.substr(0, size);
+    EXPECT_EQ(read_all(place), (Numbers{1})) << "cut at " << size;
+  }
+  // What is passed over must not join what comes after it.
+  Journal::open(place, into(ignored)).append({{{"n", 5}}});
+  EXPECT_EQ(read_all(place), (Numbers{1, 5}));
 }
 
 TEST(Journal, RefusesALineThatIsDamagedInTheMiddle) {
@@ -99,13 +121,22 @@ TEST(Journal, OfAnOlderStartTakesNoMoreWhenANewerOneHasBegun) {
   }
   young.append({{{"n", 2}}});
   EXPECT_EQ(read_all(place), (Numbers{1, 2}));
+  // Also when the one after it is gone again.
+  Journal younger = Journal::open(place, into(seen));
+  EXPECT_THROW(old.append({{{"n", 9}}}), RunError);
+  younger.append({{{"n", 3}}});
+  EXPECT_EQ(read_all(place), (Numbers{1, 2, 3}));
 }
 
 TEST(Journal, LeavesOneFileBehindHoweverOftenItIsOpened) {
   const ScratchFolder folder;
   const std::string place = folder.path() + "/j";
   Numbers seen;
-  for (int i = 0; i < 20; ++i) Journal::open(place, into(seen)).append({{{"n", i}}});
+  for (int i = 0; i < 20; ++i) {
+    // Each finds what an earlier start left that died before it could clean up.
+    std::ofstream(place + "/000000.jsonl");
+    Journal::open(place, into(seen)).append({{{"n", i}}});
+  }
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(place), std::filesystem::directory_iterator{}), 1);
   EXPECT_EQ(read_all(place).size(), 20U);
 }
