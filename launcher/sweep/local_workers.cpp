@@ -68,7 +68,7 @@ class LocalWorkers : public WorkerPool {
     const pid_t child = ::fork();
     if (child < 0) throw RunError("sweep.fork", cat("a worker cannot be started: ", std::strerror(errno)));
     if (child == 0) become(argv.data(), envp.data(), log.c_str(), slot);
-    started_[name] = {child, Clock::now(), false, {}, {}};
+    started_[name] = {child, Clock::now(), false, {}, Clock::now()};
   }
 
   WorkerLife look(const std::string& name) override {
