@@ -103,8 +103,11 @@ def validation_options(validation, epochs):
                 metric_for_best_model=validation["metric"], greater_is_better=True)
 
 
-def make_trainer(run_yaml, output, seed, **overrides):
-    """A Trainer with the run's hyperparameters, and its test split. `overrides` go to TrainingArguments."""
+def make_trainer(run_yaml, output, seed, model_options=None, **overrides):
+    """A Trainer with the run's hyperparameters, and its test split.
+
+    `model_options` go to the model's configuration, `overrides` to TrainingArguments.
+    """
     run = yaml.safe_load(pathlib.Path(run_yaml).read_text())
     task, train, data = run["task"], run["train"], run["data"]
     assert task["kind"] == "classification" and train["optim"] == "adamw", (task, train)
@@ -113,7 +116,7 @@ def make_trainer(run_yaml, output, seed, **overrides):
     split = lambda name: Corpus(data["corpus"], name, task["text"], task["label"], data["max_length"], cls, sep)
     splits = {name: split(name) for name in ("train", "validation", "test")}
     model = AutoModelForSequenceClassification.from_pretrained(
-        run["model"]["from"], num_labels=len(splits["train"].classes))
+        run["model"]["from"], num_labels=len(splits["train"].classes), **(model_options or {}))
     options = dict(
         output_dir=str(output), seed=seed, use_cpu=True, report_to="none", disable_tqdm=True,
         num_train_epochs=train["num_train_epochs"], per_device_train_batch_size=train["global_batch_size"],

@@ -29,7 +29,7 @@ namespace {
 constexpr double kIdleLimit = 300;    // seconds without a task
 constexpr double kAnswerLimit = 600;  // seconds at a rung without an answer: the driver is gone
 constexpr double kLook = 0.5;         // seconds between two looks where nothing tells of a new file
-constexpr std::chrono::seconds kBeat{2};
+constexpr std::chrono::milliseconds kBeat{2000};
 
 // Says that this process lives, in a thread of its own: whoever is stopped, or hangs as a whole, says nothing.
 class Heart {
