@@ -102,6 +102,10 @@ std::string find_in_path(const std::string& program) {
 }
 
 ProgramAnswer ask_program(const std::vector<std::string>& command, double seconds) {
+  return ask_program(command, seconds, "");
+}
+
+ProgramAnswer ask_program(const std::vector<std::string>& command, double seconds, const std::string& hopeless) {
   ProgramAnswer answer;
   std::vector<char*> argv;
   for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
@@ -128,9 +132,12 @@ ProgramAnswer ask_program(const std::vector<std::string>& command, double second
     }
     if (waits[0].revents != 0) take(out.read_end, answer.out);
     if (waits[1].revents != 0) take(err.read_end, answer.err);
+    answer.given_up = !hopeless.empty() && answer.err.find(hopeless) != std::string::npos;
+    if (answer.given_up) break;
   }
   int status = 0;
-  answer.timed_out = answer.timed_out || !has_ended(child, end, status);  // it may have closed its output and gone on
+  answer.timed_out = answer.timed_out || answer.given_up ||
+                     !has_ended(child, end, status);  // it may have closed its output and gone on
   if (answer.timed_out) {
     kill(-child, SIGKILL);
     has_ended(child, Clock::time_point::max(), status);

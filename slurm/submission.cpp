@@ -15,6 +15,7 @@ namespace broadsheet {
 namespace {
 
 constexpr char kExclude[] = "--exclude=";
+constexpr char kSleeps[] = "sleeping and retrying";  // in sbatch's words: the queue is full
 
 void wait(double seconds) {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
@@ -53,13 +54,15 @@ class Submission {
 
   Submitted run() {
     for (int number = 1; number <= patience_.tries; ++number) {
-      const ProgramAnswer answer = ask_program(command_, patience_.sbatch_seconds);
+      // Who tries once has others to look after; sbatch itself would try for minutes.
+      const ProgramAnswer answer = ask_program(command_, patience_.sbatch_seconds, patience_.tries == 1 ? kSleeps : "");
       if (answer.status == -1)
         throw UserError("slurm.not_installed", "sbatch: not found in PATH",
                         "work on a login node of the cluster, or try slurm/testcluster");
       const std::string id = answer.good() ? id_in_answer(answer.out) : "";
       if (!id.empty()) return finished(id);
-      words_ = answer.timed_out ? cat("no answer within ", patience_.sbatch_seconds, " s") : answer.last_words();
+      words_ = answer.timed_out && !answer.given_up ? cat("no answer within ", patience_.sbatch_seconds, " s")
+                                                    : answer.last_words();
       if (words_.empty()) words_ = cat("exit ", answer.status, " without a word");
       if (const std::string found = look(); !found.empty()) {
         notes_.push_back(cat("sbatch said \"", words_, "\"; the job had been accepted all the same"));
@@ -69,6 +72,7 @@ class Submission {
       const bool refused = !answer.good() && !answer.timed_out && answer.status < 128 &&
                            !means_unreachable(answer.err) && !trim(answer.err).empty();
       if (refused) throw UserError("slurm.refused", cat("sbatch: ", words_), "change the slurm section of the file");
+      if (number == patience_.tries) break;
       log_warning(cat("sbatch: ", words_, "; trying again (", number, " of ", patience_.tries, ")"));
       rest();
     }

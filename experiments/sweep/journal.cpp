@@ -162,7 +162,8 @@ void Journal::append(const std::vector<nlohmann::json>& events) {
     if (size <= 0) fail(path_, "cannot be written");
     written += static_cast<size_t>(size);
   }
-  if (::fdatasync(descriptor_) != 0) fail(path_, "fsync");
+  while (::fdatasync(descriptor_) != 0)
+    if (errno != EINTR) fail(path_, "fsync");
   // A disk can hold a call back for minutes, in which another driver has begun.
   check_not_taken_over();
   broken_ = false;

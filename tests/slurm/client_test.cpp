@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/process.h"
 #include "slurm/submission.h"
 
 namespace broadsheet {
@@ -50,6 +51,20 @@ TEST(SlurmsWords, TellARefusalFromSilence) {
   EXPECT_TRUE(means_unreachable("error: Munge encode failed: Failed to access \"/run/munge/munge.socket.2\""));
   EXPECT_FALSE(means_unreachable("sbatch: error: invalid partition specified: nope"));
   EXPECT_FALSE(means_unreachable("slurm_load_jobs error: Invalid job id specified"));
+}
+
+TEST(AskedProgram, IsEndedOnceItSaysThatItWouldGoOnInVain) {
+  const std::vector<std::string> sleeps = {"/bin/sh", "-c",
+                                           "echo 'queue full, sleeping and retrying' >&2; sleep 30; echo 7"};
+  const ProgramAnswer answer = ask_program(sleeps, 60, "sleeping and retrying");
+  EXPECT_TRUE(answer.given_up);
+  EXPECT_FALSE(answer.good());
+  EXPECT_EQ(answer.out, "");
+  EXPECT_EQ(answer.last_words(), "queue full, sleeping and retrying");
+  // Without such words it may take its time.
+  const ProgramAnswer other = ask_program({"/bin/sh", "-c", "echo retrying >&2; echo 7"}, 60, "sleeping and retrying");
+  EXPECT_FALSE(other.given_up);
+  EXPECT_EQ(other.out, "7\n");
 }
 
 }  // namespace
