@@ -5,7 +5,7 @@ from sweep_lab import (SEGMENT, Sweep, check_folder, check_legs, check_table, dr
                        undisturbed)
 
 PROMISE = "No duplicate, no orphan trial (5 kills of the driver a run)"
-COUNTS = (5, 40)
+COUNTS = (3, 40)
 LANES = 1
 
 TRIALS = 8

@@ -10,7 +10,7 @@ from sweep_lab import (Sweep, check_folder, check_legs, check_table, driver_shim
                        undisturbed)
 
 PROMISE = "The journal outlives its disk"
-COUNTS = (20, 250)
+COUNTS = (8, 250)
 
 TRIALS = 4
 # One whose trials wait at rungs, so that answers are given too.
