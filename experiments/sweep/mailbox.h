@@ -25,12 +25,12 @@ std::string trial_folder(const std::string& sweep_folder, int64_t trial);  // <s
 std::string worker_folder(const std::string& sweep_folder, const std::string& worker);
 
 struct TrialTask {
-  int64_t sequence = 0;  // a worker does tasks in rising order, and none twice
-  int64_t driver = 0;    // which start of the driver gave it; lower ones than seen before are not listened to
-  bool leave = false;    // nothing more to do: end
-  int64_t trial = -1, leg = 1;      // -1: none for now
-  std::string folder;               // of the trial
-  std::string config;               // its run file, as YAML
+  int64_t sequence = 0;         // a worker does tasks in rising order, and none twice
+  int64_t driver = 0;           // which start of the driver gave it; lower ones than seen before are not listened to
+  bool leave = false;           // nothing more to do: end
+  int64_t trial = -1, leg = 1;  // -1: none for now
+  std::string folder;           // of the trial
+  std::string config;           // its run file, as YAML
   std::vector<int64_t> gate_steps;  // rungs at which it must ask whether to go on
   // model/ is written only when the trial's value is better than this; none: always.
   std::optional<double> model_above;
