@@ -105,13 +105,19 @@ void SweepDriver::record(const nlohmann::json& event) {
 }
 
 void SweepDriver::record_all(std::vector<nlohmann::json> events) {
-  for (nlohmann::json& event : events) event["time"] = seconds();
-  journal_.append(events);
-  for (const nlohmann::json& event : events) {
+  for (nlohmann::json& event : events) {
+    event["time"] = seconds();
     study_.apply(event);
     if (event.at("event") == "end") unclean_.insert(event.at("trial").get<int64_t>());
+    unwritten_.push_back(std::move(event));
   }
   untidy_ = true;
+}
+
+void SweepDriver::write_journal() {
+  if (unwritten_.empty()) return;
+  journal_.append(unwritten_);
+  unwritten_.clear();
 }
 
 SweepOutcome SweepDriver::run() {
@@ -131,10 +137,12 @@ SweepOutcome SweepDriver::run() {
       if (study_.finished() && study_.everything_ended()) break;
       if (study_.finished() && !std::exchange(told_to_end_, true)) stop_trials(false);
     }
+    write_journal();
     show(false);
     clean_up();
     if (!news) watch_.wait(std::min(workers_.look_every(), kShowOnTerminal));
   }
+  write_journal();
   clean_up();
   for (Slot& slot : slots_) {
     if (slot.worker.empty() || outcome.workers_stay) continue;
@@ -244,6 +252,7 @@ void SweepDriver::answer(Slot& slot, const LegRecord& leg) {
     record({{"event", "answer"}, {"trial", number}, {"leg", trial().legs}, {"step", leg.step}, {"go_on", go_on}});
   }
   if (slot.replied == leg.step) return;
+  write_journal();
   write_reply(worker_folder(directory_.folder(), slot.worker), {number, trial().legs, leg.step, !trial().at_rung});
   slot.replied = leg.step;
 }
@@ -256,6 +265,7 @@ void SweepDriver::end_leg(Slot& slot, const LegRecord& leg) {
       {"leg", trial.legs},      {"state", state_name(leg.state)},
       {"step", leg.step},       {"value", leg.value ? nlohmann::json(*leg.value) : nlohmann::json()},
       {"seconds", leg.seconds}, {"cores", leg.cores}};
+  int64_t smaller = 0;  // by how much the passes of the next leg are smaller, when they are to be
   if (leg.state == LegRecord::State::kFailed) {
     const int64_t divisor = divisor_of(folder);
     const RunConfig config = trial_config(sweep_, trial.parameters, trial.repeat, folder);
@@ -265,7 +275,7 @@ void SweepDriver::end_leg(Slot& slot, const LegRecord& leg) {
     event["verdict"] = word_of(verdict);
     event["code"] = error.value("code", "");
     event["why"] = error.value("message", "it failed");
-    if (verdict == Verdict::kRetrySmaller) write_micro_batch_divisor(folder, 2 * divisor);
+    smaller = verdict == Verdict::kRetrySmaller ? 2 * divisor : 0;
     warn(cat("trial ", slot.trial, ": ", first_line(event["why"].get<std::string>()), "; ",
              verdict == Verdict::kRetry          ? "it is tried again"
              : verdict == Verdict::kRetrySmaller ? "it is tried again in smaller passes"
@@ -273,11 +283,16 @@ void SweepDriver::end_leg(Slot& slot, const LegRecord& leg) {
                                                  : "it counts as failed"));
   }
   record(event);
+  if (smaller > 0) {
+    write_journal();  // the other way about, a driver killed in between would halve twice
+    write_micro_batch_divisor(folder, smaller);
+  }
   watch_.remove(folder);
   slot.trial = -1;
   slot.seen.clear();
   slot.replied = -1;
   if (!leg.worker_leaves) return;
+  write_journal();
   retire(worker_folder(directory_.folder(), slot.worker));
   watch_.remove(worker_folder(directory_.folder(), slot.worker));
   slot = {};
@@ -377,6 +392,7 @@ void SweepDriver::withdraw(Slot& slot) {
   leg.value = study_.trial(slot.trial).value;
   leg.cores = study_.trial(slot.trial).cores;
   end_leg(slot, leg);
+  write_journal();
   TrialTask nothing;
   nothing.sequence = ++slot.sequence;
   nothing.driver = journal_.driver();
@@ -419,6 +435,7 @@ bool SweepDriver::start_worker(Slot& slot) {
   slot.worker = name;
   slot.since = seconds();
   record({{"event", "worker"}, {"name", slot.worker}, {"on", sweep_.config.on}});
+  write_journal();
   try {
     workers_.start(slot.worker, &slot - slots_.data());
   } catch (const UserError& error) {
@@ -452,6 +469,7 @@ void SweepDriver::send(Slot& slot) {
   const std::string folder = trial_folder(directory_.folder(), slot.trial);
   const RunConfig config = trial_config(sweep_, trial.parameters, trial.repeat, folder);
   const TrialPlan plan = plan_trial(config, sweep_.config.early_terminate, study_.rungs(), examples_);
+  write_journal();
   make_folders(folder);
   watch_.add(folder);
   TrialTask task;
@@ -492,6 +510,7 @@ void SweepDriver::clean(int64_t number) {
 
 void SweepDriver::clean_up() {
   if (!std::exchange(untidy_, false)) return;
+  write_journal();
   const std::vector<int64_t> kept = study_.kept();
   for (auto number = unclean_.begin(); number != unclean_.end();) {
     const Trial& trial = study_.trial(*number);
@@ -507,6 +526,7 @@ void SweepDriver::clean_up() {
 }
 
 void SweepDriver::stop_trials(bool at_once) {
+  write_journal();
   for (const Slot& slot : slots_)
     if (!slot.worker.empty() && (slot.trial >= 0 || at_once)) workers_.stop(slot.worker, at_once);
 }

@@ -1,5 +1,10 @@
 // The sweep's driver: asks the study what to do, writes it into the journal, and does it.
 //
+// Note [On disk before it is acted on]: events change the study at once and wait in `unwritten_`; write_journal() puts
+// all that wait on the disk with one sync. It is called before every act: a task or an answer for a worker, a worker's
+// start or stop, the removal of files; and before the driver waits. What a killed driver had decided and not written,
+// nobody has seen, and its next start decides anew from the same facts.
+//
 // Note [Kill it at any moment]: between any two lines here the driver may die. So every act can be done again: a task
 // or an answer that is in the journal but not in the worker's mailbox is written anew, a report or an end that is in a
 // trial's folder but not in the journal is read anew, and a worker that was announced but never came is given up by a
@@ -77,6 +82,7 @@ class SweepDriver {
   void finish(const std::string& why);
   void clean(int64_t trial);
   void clean_up();
+  void write_journal();
   void record(const nlohmann::json& event);
   void record_all(std::vector<nlohmann::json> events);
   double seconds() const;
@@ -96,6 +102,7 @@ class SweepDriver {
   int64_t examples_;
   std::vector<Slot> slots_;  // after the first wanted_slots(): of an earlier start with more, on their way out
   FolderWatch watch_;
+  std::vector<nlohmann::json> unwritten_;  // events that the study knows and the disk does not
   std::set<int64_t> unclean_;  // trials that have ended or wait at a rung, whose folders may hold more than they shall
   int64_t worker_number_ = 0;
   double start_ = 0, shown_ = -1e9, looked_ = -1e9, stopping_since_ = 0;
