@@ -8,7 +8,7 @@ from lab import DONE, check
 from sweep_lab import Sweep, check_folder, check_legs, kept_if_broken, undisturbed
 
 PROMISE = "Limits of the site are respected (200 trials, MaxJobCount=20)"
-COUNTS = (0, 5)  # none in the slice: trials given to jobs that still wait hold the end up by five minutes
+COUNTS = (0, 5)  # none in the slice, which has no four minutes to spare
 LANES = 1
 
 TRIALS, WORKERS, LIMIT = 200, 26, 20
