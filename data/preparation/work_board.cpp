@@ -104,7 +104,8 @@ void WorkBoard::share(const Stage& stage) {
   };
   int attempt = 0;
   Pause pause;
-  for (auto changed = Clock::now(); left > 0;) {
+  auto changed = Clock::now();
+  while (left > 0) {
     const int64_t before = left;
     for (int64_t task = 0; task < stage.tasks; ++task) {
       if (done[static_cast<size_t>(task)]) continue;
