@@ -134,7 +134,7 @@ PrepareReport lead(const Order& order, const Places& places, const PrepareOption
     throw;
   }
   if (copies) copies->wait();
-  board.wait_for_others(kPatienceWithOthers);
+  if (options.task) board.wait_for_others(kPatienceWithOthers);
   if (exists(places.output)) remove_folder_durably(places.output);
   rename_durably(preparation.corpus(), places.output);
   remove_folder_durably(places.scratch());

@@ -71,7 +71,8 @@ TEST_F(OneCorpus, DependsNeitherOnProcessesNorOnPieces) {
   EXPECT_EQ(report_.kept + report_.duplicates + report_.rejected, report_.read);
   EXPECT_GT(report_.duplicates, 1500);
   EXPECT_GT(reference.count("train-00002.h5"), 0u);
-  const std::pair<int64_t, int64_t> cases[] = {{1, 150}, {1, 40'000}, {2, 4096}, {2, 1 << 20}, {3, 1000}, {5, 20'000}};
+  const std::pair<int64_t, int64_t> cases[] = {{1, 150},  {1, 40'000}, {2, 4096},   {2, 1 << 20},
+                                               {3, 1000}, {5, 20'000}, {9, 1 << 30}};
   for (const auto& [ranks, bytes] : cases)
     EXPECT_EQ(prepare({.ranks = ranks, .piece_bytes = bytes}), reference) << ranks << " ranks, " << bytes << " bytes";
 }
