@@ -21,7 +21,7 @@ import zlib
 MOST_RATIO = 200
 SMALL = 16 << 20      # an archive may always grow to this many bytes
 MOST_AT_ONCE = 1 << 20  # of a header: the reader of tar archives believes the sizes in them
-MOST_MEMBERS = 50_000
+MOST_MEMBERS = 30_000
 MOST_NAME = 255       # bytes of one part of a name
 MOST_PATH = 1024
 
