@@ -242,6 +242,8 @@ Work Study::next(int64_t just_reported) const {
     case NextTrial::Kind::kNew:
       return {Work::Kind::kSuggest, -1};
     case NextTrial::Kind::kResume:
+      // Told to pause, and promoted since: its worker still saves it.
+      if (next.trial != just_reported && trial(next.trial).has_worker()) return {Work::Kind::kWait, -1};
       return {Work::Kind::kTrial, next.trial};
     case NextTrial::Kind::kWait:
       return {Work::Kind::kWait, -1};
@@ -355,6 +357,7 @@ SweepView Study::view(const std::string& folder) const {
   view.early_terminate = config.early_terminate;
   if (termination_) view.rungs = termination_->rungs();
   view.best = best();
+  view.elapsed_seconds = driver_seconds();
   view.seconds_left = seconds_left();
   view.parameters = sweep_.space.parameters();
   for (const Trial& one : trials_) {

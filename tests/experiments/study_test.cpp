@@ -89,6 +89,7 @@ class Simulation {
       }
       if (work.kind != Work::Kind::kTrial) return;
       worker = work.trial;
+      EXPECT_FALSE(study_->trial(worker).has_worker()) << "trial " << worker << " would have two";
       record({{"event", "leg"}, {"trial", worker}, {"leg", study_->trial(worker).legs + 1}, {"worker", "w"}});
     }
   }
@@ -108,6 +109,7 @@ class Simulation {
   // To its next rung, or its end.
   void advance(int64_t& worker) {
     const Trial& trial = study_->trial(worker);
+    if (trial.at_rung) return end(worker, "paused", trial.step);  // told to leave before: it has saved now
     if (fail_share > 0 && static_cast<double>(order_() % 1000) < 1000 * fail_share)
       return end(worker, "failed", 0, order_() % 2 == 0 ? "retry" : "infeasible");
     if (trial.rung >= study_->rungs().size()) return end(worker, "done", kEnd);
@@ -121,7 +123,6 @@ class Simulation {
     const Work work = study_->next(worker);
     const bool go_on = work.kind == Work::Kind::kTrial && work.trial == worker;
     record({{"event", "answer"}, {"trial", worker}, {"leg", leg}, {"step", step}, {"go_on", go_on}});
-    if (!go_on) end(worker, "paused", step);
   }
 
   const Sweep& sweep_;

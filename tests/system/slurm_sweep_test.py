@@ -242,6 +242,24 @@ class SlurmSweeps(SystemTest):
         sweep.wait_for(lambda: cluster.job_state(job) == "COMPLETED", "the driver's job to end")
         self.assertEqual(sweep.status(), "finished")
 
+    def test_a_chain_ends_in_a_sweep_that_runs_inside_its_own_job(self):
+        # Small trials share one allocation, two at a time, each on a core of its own.
+        sweep = Sweep("packed", on="local", slow=50)
+        corpus = workspace.folder / "chain.yaml"
+        corpus.write_text((workspace.folder / "corpus.yaml").read_text().replace("output: corpus", "output: chain"))
+        done = broadsheet("submit", corpus, workspace.folder / "run.yaml", sweep.file, "--json", env=sweep.env)
+        self.assert_exit(done, DONE)
+        first, second, job = (one["job_id"] for one in json.loads(done.stdout)["jobs"])
+        sweep.wait_for((sweep.dir / "results.json").exists, "its results")
+        self.assertEqual([cluster.job_state(one) for one in (first, second)], ["COMPLETED"] * 2)
+        self.assert_found(sweep)
+        self.assertTrue((workspace.folder / "chain/corpus.json").exists())
+        self.assertEqual(sweep.workers(), [], "its workers are no jobs")
+        began = {event["trial"]: event["time"] for event in sweep.events("leg")}
+        ended = {event["trial"]: event["time"] for event in sweep.events("end")}
+        self.assertTrue(any(began[b] < ended[a] for a in began for b in began if began[a] < began[b]), "never two at a time")
+        sweep.wait_for(lambda: cluster.job_state(job) == "COMPLETED", "the driver's job to end")
+
     def test_a_limit_of_the_site_is_waited_for_gently(self):
         # Commands that say what a site with limits says; the first worker is let through.
         stubs = workspace.folder / "stubs"
