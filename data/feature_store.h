@@ -50,7 +50,7 @@ class FeatureStore {
 };
 
 // A new feature file: under a name of its own in the same folder until commit(). Two processes may write the same file
-// at once, and the last one's stays. RunError("io.*") when the disk refuses.
+// at once, and the last one's stays (data/feature_claim.h spares them that). RunError("io.*") when the disk refuses.
 class FeatureWriter {
  public:
   // Makes the folder where there is none, and removes what killed writers of this machine left in it.

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "core/activity.h"
@@ -13,6 +14,7 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/text.h"
+#include "data/feature_claim.h"
 #include "data/feature_store.h"
 #include "data/plan.h"
 #include "trainer/parallel/tree.h"
@@ -23,6 +25,7 @@ namespace {
 
 // Rows that are on their way from all ranks to the first one at once.
 constexpr int64_t kBlockBytes = int64_t{32} << 20;
+constexpr std::chrono::milliseconds kLookAgain{100};
 
 FeatureInfo describe(const Task& task, const ShardSet& corpus, Communicator& ranks) {
   FeatureInfo info;
@@ -56,6 +59,18 @@ bool all_have(const std::shared_ptr<const FeatureStore>& store, Communicator& ra
   return std::all_of(all.begin(), all.end(), [&](const std::string& one) { return !one.empty() && one == all[0]; });
 }
 
+// Collective. Waits as long as another run computes them.
+void take_claim(FeatureClaim& claim, Communicator& ranks) {
+  for (bool told = false;; told = true) {
+    const bool mine = !ranks.first() || claim.take();
+    if (ranks.max(mine ? 0 : 1) == 0) return;
+    if (ranks.first() && !told)
+      log_info(cat("waiting for the frozen trunk's outputs: ", claim.holder(), " computes them"));
+    note_progress();
+    std::this_thread::sleep_for(kLookAgain);
+  }
+}
+
 // Documents of about equal length together, so that passes are full and threads evenly busy.
 std::vector<std::vector<int64_t>> passes_of(const Task& task, const ShardSet& corpus, Split split, int64_t begin,
                                             int64_t end) {
@@ -73,8 +88,8 @@ std::vector<std::vector<int64_t>> passes_of(const Task& task, const ShardSet& co
 
 class Computation {
  public:
-  Computation(Task& task, const ShardSet& corpus, const FeatureInfo& info, Communicator& ranks)
-      : task_(task), corpus_(corpus), info_(info), ranks_(ranks) {
+  Computation(Task& task, const ShardSet& corpus, const FeatureInfo& info, FeatureClaim& claim, Communicator& ranks)
+      : task_(task), corpus_(corpus), info_(info), claim_(claim), ranks_(ranks) {
     if (ranks.first()) progress_.emplace("computing the frozen trunk's outputs", "documents", info.total());
   }
 
@@ -118,6 +133,7 @@ class Computation {
       BROADSHEET_ASSERT(rows.is_contiguous() && rows.numel() == batch.sequences() * info_.width);
       bytes.append(static_cast<const char*>(rows.const_data_ptr()), rows.nbytes());
       note_progress();
+      claim_.renew();
       computed += batch.sequences();
       // The other ranks are about as far.
       if (progress_) progress_->set(done_ + std::min(end - begin, computed * ranks_.size()));
@@ -147,6 +163,7 @@ class Computation {
   Task& task_;
   const ShardSet& corpus_;
   const FeatureInfo& info_;
+  FeatureClaim& claim_;
   Communicator& ranks_;
   std::optional<Progress> progress_;
   int64_t done_ = 0;
@@ -163,9 +180,16 @@ FeatureUse take_features(Task& task, const ShardSet& corpus, const std::string& 
   std::string why;
   std::shared_ptr<const FeatureStore> store = look(use.file, info, why);
   if (!why.empty()) log_warning(cat(why, "; computing it anew"));
-  if (!all_have(store, ranks)) {
+  FeatureClaim claim(use.file);
+  bool have = all_have(store, ranks);
+  if (!have) {
+    take_claim(claim, ranks);
+    store = look(use.file, info, why);
+    have = all_have(store, ranks);
+  }
+  if (!have) {
     use.computed = info.total();
-    const std::string error = Computation(task, corpus, info, ranks).run(use.file);
+    const std::string error = Computation(task, corpus, info, claim, ranks).run(use.file);
     why.clear();
     store = error.empty() ? look(use.file, info, why) : nullptr;
     if (!all_have(store, ranks)) {

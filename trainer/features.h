@@ -22,7 +22,8 @@ struct FeatureUse {
 };
 
 // Collective, with the same weights on every rank. Gives the task the rows of `corpus` from `folder`, where it can use
-// some (Task::feature_width), and computes and keeps them first where there are none or they are damaged. A folder that
+// some (Task::feature_width), and computes and keeps them first where there are none or they are damaged. Where another
+// run computes them just now, it waits for that one (data/feature_claim.h). A folder that
 // cannot be read or written, or is not the same for all ranks, is a warning, and the task goes on without. An empty
 // folder's name: without.
 FeatureUse take_features(Task& task, const ShardSet& corpus, const std::string& folder, Communicator& ranks);

@@ -7,12 +7,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
+#include <thread>
+#include <utility>
 
 #include "core/durable.h"
 #include "core/errors.h"
 #include "core/rank_status.h"
 #include "core/text.h"
+#include "data/feature_claim.h"
 #include "tests/data/corpus_fixture.h"
 
 namespace broadsheet {
@@ -174,6 +178,93 @@ TEST(FeatureStore, TheFolderOfACorpusMayHoldOneAndTheCorpusIsTheSame) {
   EXPECT_TRUE(exists(config.output + "/features"));
   prepare_corpus(config, {.replace = true});
   EXPECT_FALSE(exists(config.output + "/features"));
+}
+
+// Another process that holds the claim on `file` and renews it until it is told to end.
+class OtherRun {
+ public:
+  explicit OtherRun(const std::string& file) {
+    int ready[2];
+    EXPECT_EQ(::pipe(ready), 0);
+    process_ = ::fork();
+    if (process_ == 0) {
+      ::alarm(60);  // should the test die
+      FeatureClaim claim(file);
+      const char taken = claim.take() ? 'y' : 'n';
+      for (bool told = false;; told = true) {
+        claim.renew();
+        if (!told && ::write(ready[1], &taken, 1) != 1) ::_exit(1);
+        ::usleep(10'000);
+      }
+    }
+    ::close(ready[1]);
+    char taken = 0;
+    EXPECT_EQ(::read(ready[0], &taken, 1), 1);
+    EXPECT_EQ(taken, 'y');
+    ::close(ready[0]);
+  }
+  ~OtherRun() { end(); }
+  OtherRun(const OtherRun&) = delete;
+  OtherRun& operator=(const OtherRun&) = delete;
+
+  void stand_still() const {
+    ::kill(process_, SIGSTOP);
+    ::waitpid(process_, nullptr, WUNTRACED);
+  }
+  void end() {
+    if (process_ < 0) return;
+    ::kill(process_, SIGKILL);
+    ::waitpid(std::exchange(process_, -1), nullptr, 0);
+  }
+  pid_t process() const { return process_; }
+
+ private:
+  pid_t process_ = -1;
+};
+
+TEST(FeatureClaim, IsForOneProcessAsLongAsThatLives) {
+  const TempFolder folder;
+  const std::string file = feature_file(folder / "features", kInfo.key);
+  OtherRun other(file);
+  FeatureClaim claim(file);
+  EXPECT_FALSE(claim.take());
+  EXPECT_FALSE(claim.take());
+  EXPECT_NE(claim.holder().find(cat("process ", other.process())), std::string::npos) << claim.holder();
+  other.end();
+  EXPECT_TRUE(claim.take());
+  FeatureClaim third(file);
+  EXPECT_FALSE(third.take()) << "it was taken over, not passed by";
+}
+
+TEST(FeatureClaim, IsGivenBack) {
+  const TempFolder folder;
+  const std::string file = feature_file(folder / "features", kInfo.key);
+  {
+    FeatureClaim claim(file);
+    EXPECT_TRUE(claim.take());
+  }
+  EXPECT_EQ(names_in(folder / "features"), std::vector<std::string>());
+  EXPECT_TRUE(FeatureClaim(file).take());
+}
+
+TEST(FeatureClaim, OfAProcessThatDoesNothingMoreIsPassedBy) {
+  const TempFolder folder;
+  const std::string file = feature_file(folder / "features", kInfo.key);
+  const OtherRun other(file);
+  FeatureClaim patient(file, /*patience=*/1e9), impatient(file, /*patience=*/0.02);
+  other.stand_still();
+  int64_t refusals = 0;
+  for (; !impatient.take(); ++refusals) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_GT(refusals, 0) << "it was heard of just now";
+  EXPECT_FALSE(patient.take());
+}
+
+TEST(FeatureClaim, WhereNoneCanBeMadeNobodyWaits) {
+  const TempFolder folder;
+  write_file_durably(folder / "features", "a file where the folder should be");
+  FeatureClaim claim(feature_file(folder / "features", kInfo.key));
+  EXPECT_TRUE(claim.take());
+  claim.renew();
 }
 
 }  // namespace

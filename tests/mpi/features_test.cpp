@@ -8,11 +8,14 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
+#include <thread>
 
 #include "checkpoints/parts.h"
 #include "checkpoints/snapshot.h"
 #include "core/durable.h"
 #include "core/text.h"
+#include "data/feature_claim.h"
 #include "mpi/mpi_test.h"
 #include "mpi/small_bert.h"
 #include "mpi/two_layer_task.h"
@@ -179,6 +182,29 @@ TEST_P(Features, AreComputedAnewWhereTheirFileIsDamaged) {
   const FeatureUse again = take_features(*frozen_bert(GetParam()), corpus, folder, world());
   EXPECT_EQ(again.computed, 47);
   EXPECT_EQ(again.checksum, whole.checksum);
+}
+
+TEST_P(Features, ThatAnotherRunComputesJustNowAreWaitedFor) {
+  const std::string theirs = shared_folder("theirs"), ours = shared_folder("ours");
+  const MemoryCorpus corpus(33, 9, 5);
+  const FeatureUse made = take_features(*frozen_bert(GetParam()), corpus, theirs, world());
+  const std::string file = cat(ours, made.file.substr(theirs.size()));
+  world().barrier();
+  std::thread other;
+  if (world().first()) {
+    auto claim = std::make_unique<FeatureClaim>(file);
+    ASSERT_TRUE(claim->take());
+    other = std::thread([&, held = std::move(claim)]() mutable {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      rename_durably(made.file, file);
+      held.reset();
+    });
+  }
+  world().barrier();
+  const FeatureUse use = take_features(*frozen_bert(GetParam()), corpus, ours, world());
+  if (other.joinable()) other.join();
+  EXPECT_EQ(use.computed, 0);
+  EXPECT_EQ(use.checksum, made.checksum);
 }
 
 TEST_P(Features, ThatHaveNoPlaceToStayAreDoneWithout) {
