@@ -134,6 +134,9 @@ std::string charts(const RunFiles& files, const std::string& metric) {
   return out + "</div>";
 }
 
+constexpr const char* kTrainedOnAll =
+    "; trained on train and validation together: nothing was held out to validate on, and the model is the last step's";
+
 std::string fact(const std::string& value, const std::string& label) {
   return cat("<div class=\"fact\"><b>", html_escape(value), "</b><span>", html_escape(label), "</span></div>");
 }
@@ -187,9 +190,9 @@ std::string run_report_html(const std::string& run_folder) {
   if (name.empty()) name = file_name(absolute_path(run_folder));
   const std::string task = text_of(files.results, "task"), metric = chosen_metric(files);
   const bool finished = !files.results.empty();
-  std::string body =
-      cat("<h1>", html_escape(name), "</h1><p class=\"lead\">", task.empty() ? "" : html_escape(task) + ", ",
-          finished ? "finished" : "not finished yet", "</p>", facts(files, metric));
+  std::string body = cat("<h1>", html_escape(name), "</h1><p class=\"lead\">",
+                         task.empty() ? "" : html_escape(task) + ", ", finished ? "finished" : "not finished yet",
+                         files.results.contains("trained_on") ? kTrainedOnAll : "", "</p>", facts(files, metric));
   const auto section = [&](const char* title, const std::string& content) {
     if (!content.empty()) body += cat("\n<section><h2>", title, "</h2>", content, "</section>");
   };

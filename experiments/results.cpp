@@ -58,6 +58,7 @@ nlohmann::json to_json(const RunResults& results) {
                           {"validation", to_json(results.validation)},
                           {"test", to_json(results.test)}};
   if (results.bits_differ_after >= 0) value["bits_may_differ_after_step"] = results.bits_differ_after;
+  if (results.trained_on_validation) value["trained_on"] = {"train", "validation"};
   return value;
 }
 
@@ -67,10 +68,15 @@ RunResults read_results(const std::string& path) {
     const auto split_of = [&](const char* name) {
       return SplitResults{metrics_from(value.at(name).at("before")), metrics_from(value.at(name).at("after"))};
     };
-    return {value.at("name"),      value.at("task"),
-            value.at("metric"),    value.at("steps"),
-            value.at("best_step"), split_of("validation"),
-            split_of("test"),      value.value("bits_may_differ_after_step", int64_t{-1})};
+    return {value.at("name"),
+            value.at("task"),
+            value.at("metric"),
+            value.at("steps"),
+            value.at("best_step"),
+            split_of("validation"),
+            split_of("test"),
+            value.value("bits_may_differ_after_step", int64_t{-1}),
+            value.contains("trained_on")};
   } catch (const nlohmann::json::exception& error) {
     throw UserError("run.results", cat(path, ": not the results of a run: ", error.what()), "train the run again");
   }
@@ -94,7 +100,7 @@ std::string results_table(const RunResults& results) {
   for (const std::string& name : names) {
     text += "\n" + name + (name.size() < kName ? std::string(kName - name.size(), ' ') : " ");
     for (const auto* column : columns) text += padded(cell(*column, name), kCell);
-    if (name == results.metric) text += "  <- chooses the best weights";
+    if (name == results.metric && results.validation.after.count(name) > 0) text += "  <- chooses the best weights";
   }
   return text;
 }

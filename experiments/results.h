@@ -20,11 +20,13 @@ struct RunResults {
   int64_t steps = 0;
   int64_t best_step = 0;  // whose weights model/ holds
   SplitResults validation, test;
-  int64_t bits_differ_after = -1;  // step from which bits may differ from an undisturbed run; -1: they do not
+  int64_t bits_differ_after = -1;      // step from which bits may differ from an undisturbed run; -1: they do not
+  bool trained_on_validation = false;  // and nothing was held out: model/ holds the last weights
 };
 
 // {"schema": 1, "name", "task", "metric", "steps", "best_step", "validation": {"before", "after"}, "test": {...}}.
-// And "bits_may_differ_after_step", only where other hardware, ranks or threads came in between.
+// And "bits_may_differ_after_step", only where other hardware, ranks or threads came in between; "trained_on":
+// ["train", "validation"], only where that was so.
 // Whole numbers are written as such; what is not finite is null.
 nlohmann::json to_json(const RunResults& results);
 nlohmann::json metrics_json(const std::map<std::string, double>& metrics);

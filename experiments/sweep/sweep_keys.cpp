@@ -74,10 +74,12 @@ const Section<EarlyTerminationConfig>& early_termination_section() {
 const Section<SweepBudget>& budget_section() {
   static const auto section =
       Section<SweepBudget>()
-          .key("hours", &SweepBudget::hours, number({0, 1e6, false, false}),
-               "No trial begins after so much time, pauses of the sweep not counted; 0: no limit.")
+          .key(
+              "hours", &SweepBudget::hours, number({0, 1e6, false, false}),
+              "After so much time the trials that run are saved, and none begins any more; pauses of the sweep are not "
+              "counted. 0: no limit.")
           .key("core_hours", &SweepBudget::core_hours, number({0, 1e9, false, false}),
-               "The same for ranks x threads x time, of all trials together; 0: no limit.");
+               "The same for ranks x threads x time, of all trials together.");
   return section;
 }
 

@@ -1,10 +1,12 @@
 #include "experiments/sweep/sweep_results.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include "core/durable.h"
 #include "core/errors.h"
 #include "data/shards.h"
+#include "experiments/run_status.h"
 #include "experiments/sweep/journal.h"
 #include "experiments/sweep/study.h"
 #include "experiments/sweep/sweep_directory.h"
@@ -37,6 +39,21 @@ SweepView read_sweep_view(const std::string& folder, bool with_curves) {
   if (!with_curves) return view;
   for (TrialView& trial : view.trials) trial.curve = curve_of(trial.folder, view.metric);
   return view;
+}
+
+void add_progress(SweepView& view) {
+  size_t running = 0;
+  for (TrialView& trial : view.trials) {
+    if (trial.state != "running" || ++running > kRunningShown) continue;
+    try {
+      const RunProgress progress = read_progress(trial.folder);
+      trial.steps = std::max(trial.steps, progress.step);
+      trial.total_steps = progress.total_steps;
+      if (progress.best && progress.metric == view.metric) trial.value = progress.best;
+    } catch (const UserError&) {
+      // It has not begun yet.
+    }
+  }
 }
 
 std::string write_sweep_report(const std::string& folder) {

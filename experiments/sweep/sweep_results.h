@@ -11,6 +11,9 @@ namespace broadsheet {
 // metrics.jsonl. UserError("sweep.not_found").
 SweepView read_sweep_view(const std::string& folder, bool with_curves);
 
+// How far the running trials that the live table shows have come by now: the journal knows of them what they told last.
+void add_progress(SweepView& view);
+
 // results.json (no clock in it) and report.html.
 void write_sweep_results(const std::string& folder, const SweepView& view);
 std::string write_sweep_report(const std::string& folder);  // report.html alone; returns its path

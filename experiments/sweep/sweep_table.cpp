@@ -9,7 +9,6 @@
 namespace broadsheet {
 namespace {
 
-constexpr size_t kMaxRunning = 12;
 constexpr size_t kBest = 5;
 constexpr const char* kBold = "\x1b[1m";
 constexpr const char* kDim = "\x1b[2m";
@@ -77,24 +76,16 @@ std::string steps_text(const TrialView& trial) {
 
 std::string counts(const SweepView& view) {
   const int64_t wanted = view.trials_wanted * std::max<int64_t>(view.repeat, 1);
-  std::string out = std::to_string(count_state(view, "done"));
-  if (wanted > 0) out += cat(" of ", wanted);
-  out += " done";
-  struct Part {
-    const char *state, *word;
-  };
-  for (const auto& [state, word] :
-       {Part{"running", "running"}, Part{"waiting", "queued"}, Part{"paused", "paused"}, Part{"pruned", "pruned"},
-        Part{"infeasible", "infeasible"}, Part{"failed", "failed"}}) {
-    if (const int64_t count = count_state(view, state); count > 0) out += cat(", ", count, " ", word);
-  }
+  std::string out = cat(count_state(view, "done"), wanted > 0 ? cat(" of ", wanted) : "", " done");
+  for (const char* state : {"running", "waiting", "paused", "pruned", "infeasible", "failed"})
+    if (const int64_t count = count_state(view, state); count > 0) out += cat(", ", count, " ", state);
   return out;
 }
 
 std::string times(const SweepView& view) {
   std::vector<std::string> parts;
   if (view.elapsed_seconds) parts.push_back("elapsed " + human_duration(*view.elapsed_seconds));
-  if (view.seconds_left && !view.finished) parts.push_back(cat("about ", human_duration(*view.seconds_left), " left"));
+  if (const std::string left = time_left(view); !left.empty()) parts.push_back(left);
   return join(parts, ", ");
 }
 
@@ -138,12 +129,12 @@ void add_running(const SweepView& view, Lines& lines) {
   std::vector<Row> rows;
   size_t running = 0;
   for (const TrialView& trial : view.trials) {
-    if (trial.state != "running" || ++running > kMaxRunning) continue;
+    if (trial.state != "running" || ++running > kRunningShown) continue;
     rows.push_back({trial_name(trial), steps_text(trial), value_text(trial), clean(short_parameters(view, trial))});
   }
   if (rows.empty()) return;
   add_rows("running", clean(view.metric), rows, lines);
-  if (running > kMaxRunning) lines.add(cat("and ", running - kMaxRunning, " more"), kDim);
+  if (running > kRunningShown) lines.add(cat("and ", running - kRunningShown, " more"), kDim);
 }
 
 std::vector<Row> best_trials(const SweepView& view) {
@@ -173,6 +164,21 @@ std::vector<Row> best_configurations(const SweepView& view) {
 }
 
 }  // namespace
+
+std::string sweep_line(const SweepView& view) {
+  const TrialView* best = trial_numbered(view, view.best);
+  if (best == nullptr) return counts(view);
+  return cat(counts(view), ", best ", clean(view.metric), " ", best_value(view, *best), ", trial ", trial_name(*best));
+}
+
+std::string time_left(const SweepView& view) {
+  if (!view.seconds_left || view.finished) return "";
+  constexpr double kMinute = 60, kHour = 3600;
+  const double left = std::ceil(*view.seconds_left);
+  if (left < kMinute) return cat("about ", static_cast<int64_t>(left), " s left");
+  if (left < kHour) return cat("about ", static_cast<int64_t>(std::ceil(left / kMinute)), " min left");
+  return cat("about ", human_duration(left), " left");
+}
 
 std::string sweep_table(const SweepView& view, size_t width, bool colour) {
   Lines lines(width, colour);

@@ -5,6 +5,7 @@
 #include "checkpoints/huggingface.h"
 #include "core/durable.h"
 #include "core/errors.h"
+#include "core/log.h"
 #include "core/path.h"
 #include "core/text.h"
 #include "data/shards.h"
@@ -28,6 +29,17 @@ std::string corpus_folder(const Command& command, const ModelLocation& location)
                     "name the prepared corpus");
   }
   return load_run_config(file, {}).data.corpus;
+}
+
+bool was_trained_on_validation(const ModelLocation& location, const std::string& corpus) {
+  const std::string file = location.run_folder + "/run.yaml";
+  if (location.run_folder.empty() || !exists(file)) return false;
+  try {
+    const DataConfig data = load_run_config(file, {}).data;
+    return data.train_on_validation && data.corpus == corpus;
+  } catch (const Error&) {
+    return false;  // of another version: it has no say here
+  }
 }
 
 void check_tokenizer(const ShardSet& corpus, const std::string& folder) {
@@ -66,6 +78,8 @@ int evaluate(const Command& command) {
     throw UserError("evaluate.empty", cat(corpus->folder(), ": the ", split_name(split), " split has no document"),
                     "choose another --split");
   }
+  if (split == Split::kValidation && was_trained_on_validation(location, corpus->folder()) && ranks->first())
+    log_warning("the model was trained on this split too: its scores there say nothing about other texts");
   const auto task = load_task(location, nullptr);
   const MetricValues metrics = evaluate_split(*task, *corpus, split, *ranks);
   const nlohmann::json answer = {{"schema", 1},

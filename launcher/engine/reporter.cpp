@@ -103,7 +103,8 @@ void Reporter::publish(const TrainOutcome& outcome, Task& task, const std::vecto
                            outcome.best_step,
                            {outcome.validation.before, outcome.validation.after},
                            {outcome.test.before, outcome.test.after},
-                           outcome.bits_differ_after};
+                           outcome.bits_differ_after,
+                           config_.data.train_on_validation};
   publish_results(directory_.results(), results, fence);
   try {
     publish_run_report(directory_.folder(), fence);
@@ -112,7 +113,9 @@ void Reporter::publish(const TrainOutcome& outcome, Task& task, const std::vecto
     log_warning(cat(error.what(), "\n`broadsheet report` makes it when there is room"));
   }
   log_info(results_table(results));
-  if (with_model) log_info(cat("best weights (step ", outcome.best_step, "): ", directory_.model()));
+  if (with_model)
+    log_info(cat(config_.data.train_on_validation ? "last" : "best", " weights (step ", outcome.best_step,
+                 "): ", directory_.model()));
   log_info(cat("report: ", directory_.report()));
   if (!directory_.prints_json()) return;
   nlohmann::json answer = to_json(results);

@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/path.h"
 #include "core/text.h"
+#include "experiments/sweep/sweep_results.h"
 #include "launcher/sweep/watch.h"
 #include "slurm/job_record.h"
 
@@ -19,7 +20,7 @@ namespace broadsheet {
 namespace {
 
 constexpr double kLookAtWorkers = 1;  // seconds between two looks at whether they live
-constexpr double kShowOnTerminal = 0.5, kShowOnPipe = 5;
+constexpr double kShowOnTerminal = 1, kShowOnPipe = 5;
 constexpr double kTimeToStop = 600;  // for workers to save
 // After so long the trial of a worker that has not begun goes to one that has nothing to do.
 constexpr double kPatienceWithPending = 10;
@@ -123,6 +124,7 @@ void SweepDriver::write_journal() {
 SweepOutcome SweepDriver::run() {
   SweepOutcome outcome;
   record({{"event", "driver"}, {"number", journal_.driver()}, {"process", ::getpid()}});
+  earlier_ = study_.driver_seconds();
   adopt();
   while (true) {
     bool news = false;
@@ -192,7 +194,7 @@ void SweepDriver::adopt() {
 
 void SweepDriver::adopt_worker(const std::string& name, Slot& slot) {
   slot.worker = name;
-  slot.since = seconds();
+  slot.since = slot.busy_since = seconds();
   slot.lived = workers_.look(name).state == WorkerLife::State::kLives;
   one_came_ = one_came_ || slot.lived;
   const std::string folder = worker_folder(directory_.folder(), name);
@@ -305,6 +307,7 @@ void SweepDriver::check_workers() {
     if (slot.worker.empty()) continue;
     const WorkerLife life = workers_.look(slot.worker);
     if (life.state == WorkerLife::State::kLives) {
+      if (!slot.lived) slot.busy_since = seconds();
       slot.lived = one_came_ = true;
       slot.passed_over = false;
       stillborn_ = 0;
@@ -421,6 +424,7 @@ void SweepDriver::refuse_trial(int64_t number, const UserError& error) {
 void SweepDriver::start_leg(Slot& slot, int64_t trial) {
   record({{"event", "leg"}, {"trial", trial}, {"leg", study_.trial(trial).legs + 1}, {"worker", slot.worker}});
   slot.trial = trial;
+  slot.busy_since = seconds();
   slot.seen.clear();
   slot.replied = -1;
   send(slot);
@@ -488,10 +492,16 @@ void SweepDriver::send(Slot& slot) {
   write_task(worker_folder(directory_.folder(), slot.worker), task);
 }
 
-bool SweepDriver::over_budget() {
+// What runs counts as it goes: no event may come for hours.
+bool SweepDriver::over_budget() const {
   const SweepBudget& budget = sweep_.config.budget;
-  return (budget.hours > 0 && study_.driver_seconds() > 3600 * budget.hours) ||
-         (budget.core_hours > 0 && study_.core_seconds() > 3600 * budget.core_hours);
+  const LaunchConfig& launch = sweep_.base.launch;
+  double core_seconds = study_.core_seconds();
+  for (const Slot& slot : slots_)
+    if (slot.trial >= 0 && slot.lived)
+      core_seconds += (seconds() - slot.busy_since) * static_cast<double>(launch.ranks * launch.threads_per_rank);
+  return (budget.hours > 0 && elapsed() > 3600 * budget.hours) ||
+         (budget.core_hours > 0 && core_seconds > 3600 * budget.core_hours);
 }
 
 void SweepDriver::finish(const std::string& why) {
@@ -565,14 +575,15 @@ void SweepDriver::show(bool last) {
   if (!last && seconds() - shown_ < (terminal ? kShowOnTerminal : kShowOnPipe)) return;
   shown_ = seconds();
   SweepView view = study_.view(directory_.folder());
-  view.elapsed_seconds = study_.driver_seconds();
+  view.elapsed_seconds = elapsed();
   if (!terminal) {
-    const std::string text = "sweep: " + sweep_counts(view);
-    const std::string left = view.seconds_left ? cat(", about ", human_duration(*view.seconds_left), " left") : "";
-    if (text != last_line_) log_info(text + left);
+    const std::string text = "sweep: " + sweep_line(view);
+    if (const std::string left = time_left(view); text != last_line_)
+      log_info(left.empty() ? text : cat(text, ", ", left));
     last_line_ = text;
     return;
   }
+  add_progress(view);
   const std::string table = sweep_table(view, width_of_terminal(STDERR_FILENO), colour_allowed());
   wipe_table();
   std::fputs(table.c_str(), stderr);

@@ -59,6 +59,7 @@ class SweepDriver {
     int64_t replied = -1;      // step whose answer is in its mailbox
     bool lived = false;        // it was seen to
     double since = 0;          // when it was started
+    double busy_since = 0;     // when its trial began to cost
     bool passed_over = false;  // what it was given went to another: nothing more before it lives
   };
 
@@ -78,7 +79,8 @@ class SweepDriver {
   bool start_worker(Slot& slot);
   void start_later(const Slot& slot, const Error& error);
   void refuse_trial(int64_t trial, const UserError& error);
-  bool over_budget();
+  bool over_budget() const;
+  double elapsed() const { return earlier_ + seconds(); }  // of all starts of the driver
   void finish(const std::string& why);
   void clean(int64_t trial);
   void clean_up();
@@ -105,7 +107,7 @@ class SweepDriver {
   std::vector<nlohmann::json> unwritten_;  // events that the study knows and the disk does not
   std::set<int64_t> unclean_;  // trials that have ended or wait at a rung, whose folders may hold more than they shall
   int64_t worker_number_ = 0;
-  double start_ = 0, shown_ = -1e9, looked_ = -1e9, stopping_since_ = 0;
+  double start_ = 0, earlier_ = 0, shown_ = -1e9, looked_ = -1e9, stopping_since_ = 0;
   bool stopping_ = false, told_to_end_ = false, untidy_ = true;
   std::string last_line_;
   bool one_came_ = false;                               // a worker has lived

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <map>
 #include <thread>
 
 #include "core/durable.h"
@@ -54,19 +53,6 @@ size_t width_of_terminal(int descriptor) {
   return ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsualWidth;
 }
 
-std::string sweep_counts(const SweepView& view) {
-  std::map<std::string, int64_t> counts;
-  for (const TrialView& trial : view.trials) ++counts[trial.state];
-  const int64_t wanted = view.trials_wanted * view.repeat;
-  std::string text = cat(counts["done"], wanted > 0 ? cat(" of ", wanted) : "", " done");
-  for (const char* state : {"running", "waiting", "paused", "pruned", "infeasible", "failed"})
-    if (counts[state] > 0) text += cat(", ", counts[state], " ", state);
-  if (!view.best) return text;
-  char value[32];
-  std::snprintf(value, sizeof value, "%.4f", view.trials[static_cast<size_t>(*view.best)].value.value_or(0));
-  return cat(text, ", best ", view.metric, " ", value, " (trial ", *view.best, ")");
-}
-
 SweepState state_of_sweep(const std::string& folder, QueueView& queue) {
   SweepState state;
   // First who drives it: what the journal says may then only be newer.
@@ -92,7 +78,8 @@ SweepState state_of_sweep(const std::string& folder, QueueView& queue) {
 std::string status_line(const SweepState& state) {
   std::string word = state.state;
   word.resize(std::max<size_t>(9, word.size()), ' ');
-  return cat(state.view.name, "  ", word, "  sweep: ", sweep_counts(state.view),
+  const std::string left = state.state == "running" ? time_left(state.view) : "";
+  return cat(state.view.name, "  ", word, "  sweep: ", sweep_line(state.view), left.empty() ? "" : ", " + left,
              state.where.empty() ? "" : cat(", driven on ", state.where), state.job.empty() ? "" : ", job " + state.job,
              state.why.empty() ? "" : ", " + state.why, state.state == "stopped" ? ", the same command goes on" : "");
 }
@@ -100,6 +87,8 @@ std::string status_line(const SweepState& state) {
 nlohmann::json to_json(const SweepState& state) {
   nlohmann::json value = to_json(state.view, /*with_clock=*/true);
   value["state"] = state.state;
+  const bool guessed = state.state == "running" && state.view.seconds_left.has_value();
+  value["seconds_left"] = guessed ? nlohmann::json(*state.view.seconds_left) : nlohmann::json();
   value["run_dir"] = state.view.folder;
   value["job_id"] = state.job.empty() ? nlohmann::json() : nlohmann::json(state.job);
   value["why"] = state.why;
@@ -124,13 +113,20 @@ int watch_sweep(const std::string& folder, int64_t seconds) {
   std::string before;
   QueueView queue;
   while (true) {
-    const SweepState state = state_of_sweep(folder, queue);
-    const std::string text =
-        terminal ? sweep_table(state.view, width_of_terminal(STDOUT_FILENO), true) : status_line(state) + "\n";
-    if (terminal && shown > 0) std::printf("\x1b[%zuA\x1b[J", shown);
-    if (terminal || text != before) print_text(text);
-    shown = static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
-    before = text;
+    SweepState state = state_of_sweep(folder, queue);
+    const std::string line = status_line(state) + "\n", news = state.state + sweep_line(state.view);
+    if (terminal) {
+      add_progress(state.view);
+      // At the end the line as well: it says why nothing more comes.
+      const std::string text =
+          sweep_table(state.view, width_of_terminal(STDOUT_FILENO), true) + (state.over() ? "\n" + line : "");
+      if (shown > 0) std::printf("\x1b[%zuA\x1b[J", shown);
+      print_text(text);
+      shown = static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+    } else if (news != before) {
+      print_text(line);
+    }
+    before = news;
     if (state.over()) return state.state == "finished" ? 0 : static_cast<int>(ExitCode::kFailed);
     std::this_thread::sleep_for(std::chrono::seconds(seconds));
   }

@@ -11,9 +11,6 @@
 
 namespace broadsheet {
 
-// "12 of 27 done, 2 running, 5 paused, best macro_f1 0.7312 (trial 5)"
-std::string sweep_counts(const SweepView& view);
-
 size_t width_of_terminal(int descriptor);  // 120 when it is none
 
 struct SweepState {

@@ -30,11 +30,35 @@ TEST(SweepTable, TellsHowFarTheSweepIsAndWhatIsBest) {
   view.trials[3].state = "paused";
   const std::string table = sweep_table(view, 200, false);
   EXPECT_EQ(split(table, '\n')[0], "editorials-search: tpe, highest macro_f1");
-  EXPECT_EQ(split(table, '\n')[1], "15 of 40 done, 1 running, 1 queued, 1 paused, 19 pruned, 3 failed");
-  EXPECT_EQ(split(table, '\n')[2], "elapsed 1 h 12 min, about 40 min 0 s left");
+  EXPECT_EQ(split(table, '\n')[1], "15 of 40 done, 1 running, 1 waiting, 1 paused, 19 pruned, 3 failed");
+  EXPECT_EQ(split(table, '\n')[2], "elapsed 1 h 12 min, about 40 min left");
   EXPECT_EQ(first_line_with(table, "best so far").rfind("best so far 0.7811: trial 0030, learning_rate 0.0001866", 0),
             0u);
   EXPECT_NE(first_line_with(table, "0039 ").find("150/450"), std::string::npos);
+}
+
+TEST(SweepTable, GuessesTheTimeLeftRoughlyAndOnlyWhileThereIsSome) {
+  SweepView view = testing::sample_sweep(40);
+  EXPECT_EQ(time_left(view), "");
+  EXPECT_EQ(sweep_table(view, 200, false).find(" left"), std::string::npos);
+  const std::pair<double, const char*> cases[] = {{0.2, "about 1 s left"},
+                                                  {59, "about 59 s left"},
+                                                  {61, "about 2 min left"},
+                                                  {3599, "about 60 min left"},
+                                                  {7260, "about 2 h 1 min left"}};
+  for (const auto& [seconds, text] : cases) {
+    view.seconds_left = seconds;
+    EXPECT_EQ(time_left(view), text);
+  }
+  view.finished = true;
+  EXPECT_EQ(time_left(view), "");
+}
+
+TEST(SweepTable, OneLineTellsTheSame) {
+  SweepView view = testing::sample_sweep(40);
+  EXPECT_EQ(sweep_line(view), "15 of 40 done, 1 running, 21 pruned, 3 failed, best macro_f1 0.7811, trial 0030");
+  view = testing::sample_sweep(0);
+  EXPECT_EQ(sweep_line(view), "0 done");
 }
 
 TEST(SweepTable, ListsTheBestFiveInOrder) {

@@ -4,8 +4,11 @@
 
 #include <cmath>
 
+#include "core/durable.h"
 #include "core/text.h"
+#include "experiments/sweep/sweep_results.h"
 #include "experiments/sweep/sweep_summary.h"
+#include "tests/core/scratch_folder.h"
 #include "tests/experiments/sweep_fixture.h"
 
 namespace broadsheet {
@@ -104,6 +107,34 @@ TEST(SweepNames, AreShortWhereNoOtherParameterEndsAlike) {
   view.parameters = {{"train.learning_rate", {}, {}}, {"adapter.kind", {}, {}}, {"task.kind", {}, {}}};
   EXPECT_EQ(short_name(view, "train.learning_rate"), "learning_rate");
   EXPECT_EQ(short_name(view, "adapter.kind"), "adapter.kind");
+}
+
+TEST(SweepProgress, IsThatOfTheRunningTrialsOwnFiles) {
+  const ScratchFolder folder;
+  SweepView view = testing::sample_sweep(4);
+  view.metric = "loss";
+  for (TrialView& trial : view.trials) {
+    trial.folder = cat(folder.path(), "/", trial.number);
+    trial.state = trial.number == 0 ? "done" : "running";
+    trial.steps = 50;
+    trial.value = 0.9;
+    if (trial.number == 3) continue;  // it has not begun
+    make_folders(trial.folder + "/logs/attempt-1");
+    write_file_durably(trial.folder + "/run.yaml", "");
+    write_file_durably(trial.folder + "/logs/attempt-1/plan.json", "{\"total_steps\": 450}");
+    write_file_durably(trial.folder + "/metrics.jsonl",
+                       "{\"step\": 100, \"kind\": \"validation\", \"loss\": 0.25}\n"
+                       "{\"step\": 120, \"kind\": \"train\", \"loss\": 0.5}\n");
+  }
+  add_progress(view);
+  const auto shown = [&](size_t number) {
+    const TrialView& trial = view.trials[number];
+    return cat(trial.steps, " of ", trial.total_steps, ": ", *trial.value);
+  };
+  EXPECT_EQ(shown(0), cat("50 of ", testing::sample_sweep(4).trials[0].total_steps, ": ", 0.9));
+  EXPECT_EQ(shown(1), cat("120 of 450: ", 0.25));
+  EXPECT_EQ(shown(2), shown(1));
+  EXPECT_EQ(view.trials[3].steps, 50);
 }
 
 }  // namespace

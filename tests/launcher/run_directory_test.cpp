@@ -264,6 +264,7 @@ TEST(Results, ComeBackAsTheyWereWritten) {
   const std::string path = std::string(mkdtemp(folder)) + "/results.json";
   publish_results(path, results, Fence::raise(std::string(folder) + "/checkpoints", 1));
   EXPECT_EQ(to_json(read_results(path)), value);
+  EXPECT_FALSE(value.contains("trained_on"));
   std::ofstream(path) << "{\"name\": 3}";
   EXPECT_THROW(read_results(path), UserError);
   std::filesystem::remove_all(folder);
@@ -274,6 +275,18 @@ TEST(Results, TheTableMarksTheMetricThatChooses) {
   const std::string table = results_table(results);
   EXPECT_NE(table.find("0.2500"), std::string::npos) << table;
   EXPECT_NE(table.find("<- chooses the best weights"), std::string::npos);
+}
+
+TEST(Results, OfARunThatHeldNothingOutSayIt) {
+  RunResults results{"n", "classification", "macro_f1", 30, 30, {}, {{{"macro_f1", 0.25}}, {{"macro_f1", 0.5}}}};
+  results.trained_on_validation = true;
+  EXPECT_EQ(to_json(results)["trained_on"].dump(), R"(["train","validation"])");
+  EXPECT_EQ(results_table(results).find("chooses"), std::string::npos) << results_table(results);
+  char folder[] = "/tmp/broadsheet-test-XXXXXX";
+  const std::string path = std::string(mkdtemp(folder)) + "/results.json";
+  publish_results(path, results, Fence::raise(std::string(folder) + "/checkpoints", 1));
+  EXPECT_TRUE(read_results(path).trained_on_validation);
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -197,6 +197,8 @@ class Sweeps(SystemTest):
         folder = self.folder("again") / "retrained"
         self.assertEqual(told["run_dir"], str(folder))
         self.assertEqual(told["validation"], {"before": {}, "after": {}})
+        self.assertEqual(told["trained_on"], ["train", "validation"])
+        self.assertIn("trained on train and validation together", (folder / "report.html").read_text())
         best = self.table("again")["trials"][self.table("again")["best"]]
         own = json.loads((self.folder("again") / f"trials/{best['number']:04d}/results.json").read_text())
         manifest = json.loads((self.work.folder / "corpus/corpus.json").read_text())
@@ -213,7 +215,56 @@ class Sweeps(SystemTest):
         scored = broadsheet("evaluate", folder, "--split", "test", "--json")
         self.assertEqual(scored.returncode, DONE, scored.stderr)
         self.assertEqual(json.loads(scored.stdout)["metrics"]["examples"], manifest["splits"]["test"]["documents"])
+        self.assertNotIn("warning", scored.stderr)
+        seen = broadsheet("evaluate", folder, "--split", "validation")
+        self.assertIn("was trained on this split too", seen.stderr)
+        exported = broadsheet("export", folder, "--out", self.work.folder / "again-exported")
+        self.assertEqual(exported.returncode, DONE, exported.stderr)
+        self.assertEqual(digest(self.work.folder / "again-exported/model.safetensors"),
+                         digest(folder / "model/model.safetensors"))
         self.assertIn("finished", broadsheet("sweep", file, "--retrain-best").stderr)
+
+    def test_a_retraining_that_was_interrupted_goes_on_to_the_same_bits(self):
+        # So slow a rate that the last steps are the best.
+        file = self.file("resumed", trials=2)
+        begin, end = file.read_text().index("  train.learning_rate"), file.read_text().index("  train.weight_decay")
+        file.write_text((file.read_text()[:begin] + "  train.learning_rate: {value: 1e-4}\n" + file.read_text()[end:])
+                        .replace("run: run.yaml", "run: long.yaml").replace("macro_f1, goal: maximize", "loss, goal: minimize"))
+        (self.work.folder / "long.yaml").write_text(
+            (self.work.folder / "run.yaml").read_text().replace("max_steps: 12", "max_steps: 300")
+            .replace("every_steps: 4, metric: macro_f1", "every_steps: 100, metric: loss")
+            .replace("tracking:", "checkpoints: {every_steps: 20, every_minutes: 0}\ntracking:"))
+        self.assertEqual(broadsheet("sweep", file).returncode, DONE)
+        whole = broadsheet("sweep", file, "--retrain-best", "--json")
+        self.assertEqual(whole.returncode, DONE, whole.stderr)
+        folder = self.folder("resumed") / "retrained"
+        wanted = digest(folder / "model/model.safetensors")
+        folder.rename(folder.with_name("whole"))
+        for number, code in ((signal.SIGINT, STOPPED), (signal.SIGKILL, -signal.SIGKILL)):
+            driver = Driver(file, "--retrain-best")
+            metrics = folder / "metrics.jsonl"
+            before = metrics.read_text().count("\n") if metrics.exists() else 0
+            self.wait_for(lambda: metrics.exists() and metrics.read_text().count("\n") > before, "a step of its own")
+            driver.process.send_signal(number)
+            self.assertEqual(driver.wait(), code, driver.output)
+        self.wait_for(lambda: broadsheet("sweep", file, "--retrain-best").returncode == DONE, "its ranks to leave")
+        self.assertEqual(digest(folder / "model/model.safetensors"), wanted)
+
+    def test_a_budget_ends_a_sweep_in_the_middle_of_a_trial(self):
+        (self.work.folder / "endless.yaml").write_text(
+            (self.work.folder / "run.yaml").read_text().replace("max_steps: 12", "max_steps: 100000000"))
+        for limit in ("hours", "core_hours"):
+            with self.subTest(limit=limit):
+                name = f"budget-{limit}"
+                file = self.file(name, trials=3, more=f"budget: {{{limit}: 0.0005}}")
+                file.write_text(file.read_text().replace("run: run.yaml", "run: endless.yaml"))
+                done = broadsheet("sweep", file)
+                self.assertEqual(done.returncode, DONE, done.stderr)
+                events = journal(self.folder(name))
+                self.assertEqual([e["why"] for e in events if e["event"] == "finished"], ["budget"])
+                self.assertEqual([e["state"] for e in events if e["event"] == "end"], ["stopped"])
+                self.assertEqual({t["state"] for t in self.table(name)["trials"]} & {"done", "failed", "running"}, set())
+                self.wait_for(lambda: not self.workers(name), "the worker to leave")
 
     def test_trials_of_two_ranks_are_trained_one_after_the_other(self):
         run = (self.work.folder / "run.yaml").read_text().replace("launch: {ranks: 1", "launch: {ranks: 2")
