@@ -1,6 +1,7 @@
 #include "data/corpus_config.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <regex>
 #include <set>
 
@@ -19,17 +20,29 @@ const std::vector<std::pair<std::string, FieldKind>>& built_kinds() {
   return kinds;
 }
 
+bool is_folder(const std::string& path) {
+  std::error_code error;  // a name that is none
+  return std::filesystem::is_directory(path, error);
+}
+
 void check_source(const SourceConfig& source, const std::string& prefix, ConfigReader& reader) {
   const std::string columns = join_key(prefix, "columns"), header = join_key(prefix, "header");
   if (reader.at_fault(join_key(prefix, "format")) || reader.at_fault(header)) return;
   std::string format = source.format;
   if (format.empty() && !source.files.empty()) format = format_of(source.files.front());
-  if (format.empty() && !source.files.empty()) {
+  // Of folders and archives each file tells its own.
+  const bool several =
+      !source.files.empty() && (may_be_archive(source.files.front()) || is_folder(source.files.front()));
+  if (format.empty() && !source.files.empty() && !several) {
     reader.fault(join_key(prefix, "format"), "config.required",
                  cat("missing, and the name of ", source.files.front(), " does not tell it"),
-                 "add format: jsonl, csv, tsv or text");
+                 "add format: jsonl, csv, tsv, text, document or html");
   }
   const bool table = format == "csv" || format == "tsv";
+  if (source.boilerplate && format != "html" && !several) {
+    reader.fault(join_key(prefix, "boilerplate"), "config.conflict", cat("only html has it, found format: ", format),
+                 "remove it");
+  }
   if (!table && !format.empty()) {
     for (const std::string& key : {columns, header}) {
       if (reader.given(key) == nullptr || (key == header && source.header)) continue;
@@ -179,14 +192,30 @@ const Section<SourceConfig>& source_section() {
   static const auto section =
       Section<SourceConfig>()
           .key("files", &SourceConfig::files, list_of(path(), /*one_is_enough=*/true),
-               "Files or patterns such as data/*.tsv; .gz and .bz2 are read too.", Need::kRequired)
+               "Files, folders, or patterns such as data/*.tsv; compressed ones (.gz, .bz2, .xz, .zst) and tar "
+               "archives too.",
+               Need::kRequired)
           .key("format", &SourceConfig::format,
-               one_of({{"jsonl", "csv", "tsv", "text"},
-                       {"parquet"},
-                       {{"json", "jsonl"}, {"ndjson", "jsonl"}, {"txt", "text"}}}),
-               "Of the files; without it their names tell. text: one document a line.")
+               one_of(
+                   {{"jsonl", "csv", "tsv", "text", "document", "html", "mind_news", "mind_behaviors"},
+                    {"parquet"},
+                    {{"json", "jsonl"}, {"ndjson", "jsonl"}, {"txt", "text"}, {"htm", "html"}, {"mind", "mind_news"}}}),
+               "Of the files; without it their names tell. text: one document a line; document: one a file; html: one "
+               "a page, with the columns text, title, description, author, date, language, url and file; mind_news, "
+               "mind_behaviors: the tables of MIND.")
+          .key("encoding", &SourceConfig::encoding,
+               one_of({{"utf-8", "gb18030", "big5", "latin-1"},
+                       {"utf-16"},
+                       {{"utf8", "utf-8"},
+                        {"gbk", "gb18030"},
+                        {"gb2312", "gb18030"},
+                        {"latin1", "latin-1"},
+                        {"iso-8859-1", "latin-1"}}}),
+               "Of the text.")
           .key("header", &SourceConfig::header, boolean(), "csv, tsv: the first line names the columns.")
           .key("columns", &SourceConfig::columns, list_of(text()), "csv, tsv without a header: the columns' names.")
+          .key("boilerplate", &SourceConfig::boilerplate, boolean(),
+               "html: keep navigation, advertisements and the like as part of the text.")
           .key("licence", &SourceConfig::licence, text(), "For the record: under which terms the texts may be used.")
           .key("origin", &SourceConfig::origin, text(), "For the record: where the texts come from.")
           .check(check_source);

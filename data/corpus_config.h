@@ -11,9 +11,11 @@ namespace broadsheet {
 
 struct SourceConfig {
   std::vector<std::string> files;    // paths and globs, relative to the file; YAML: one string or a list
-  std::string format;                // jsonl | csv | tsv | text
+  std::string format;                // jsonl | csv | tsv | text | document | html | mind_news | mind_behaviors
+  std::string encoding = "utf-8";    // utf-8 | gb18030 | big5 | latin-1
   bool header = true;                // csv, tsv: the first line names the columns
   std::vector<std::string> columns;  // csv, tsv without a header: their names
+  bool boilerplate = false;          // html: keep navigation, advertisements and the like
   std::string licence;
   std::string origin;
 };

@@ -168,6 +168,18 @@ Manifest Manifest::load(const std::string& folder) {
   return manifest;
 }
 
+// What is as it was before there was a choice is not named: a corpus made then is still the same.
+static nlohmann::json source_json(const SourceConfig& source) {
+  nlohmann::json json = {{"format", source.format},
+                         {"header", source.header},
+                         {"columns", source.columns},
+                         {"licence", source.licence},
+                         {"origin", source.origin}};
+  if (source.encoding != SourceConfig{}.encoding) json["encoding"] = source.encoding;
+  if (source.boilerplate) json["boilerplate"] = true;
+  return json;
+}
+
 nlohmann::json corpus_configuration(const CorpusConfig& config) {
   nlohmann::json fields = nlohmann::json::object(), sources = nlohmann::json::array();
   for (const auto& [name, field] : config.fields) {
@@ -177,12 +189,7 @@ nlohmann::json corpus_configuration(const CorpusConfig& config) {
         {"from", field.from}, {"kind", kind_name(field.kind)}, {"pattern", field.pattern}, {"values", field.values},
         {"bins", bins},       {"optional", field.optional}};
   }
-  for (const SourceConfig& source : config.sources)
-    sources.push_back({{"format", source.format},
-                       {"header", source.header},
-                       {"columns", source.columns},
-                       {"licence", source.licence},
-                       {"origin", source.origin}});
+  for (const SourceConfig& source : config.sources) sources.push_back(source_json(source));
   return {{"name", config.name},
           {"sources", sources},
           {"fields", fields},

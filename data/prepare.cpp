@@ -14,6 +14,7 @@
 #include "core/text.h"
 #include "data/manifest.h"
 #include "data/preparation/preparation.h"
+#include "data/standard_input.h"
 #include "data/tokenizers/tokenizer.h"
 
 namespace broadsheet {
@@ -63,6 +64,7 @@ struct Places {
   explicit Places(const CorpusConfig& config)
       : output(absolute_path(config.output)), beside(cat(parent_folder(output), "/.", file_name(output))) {}
   std::string output, beside;
+  std::string standard_input() const { return beside + kSpoolEnding; }
   std::string lock() const { return beside + ".lock"; }
   std::string scratch() const { return beside + ".preparing"; }
 };
@@ -187,16 +189,23 @@ std::vector<std::string> corpus_sources(const CorpusConfig& config) {
 
 PrepareReport prepare_corpus(const CorpusConfig& config, const PrepareOptions& options) {
   if (config.output.empty()) throw UserError("corpus.output", "output: is not set", "name the corpus's folder");
-  const Order order(config);
+  if (options.task && reads_standard_input(config))
+    throw UserError("corpus.no_file", "the tasks of a job step cannot share standard input",
+                    "prepare with --ranks in one process, or name files");
   const Places places(config);
-  make_folders(parent_folder(places.output));
   Workers workers{0, options.ranks, new_start()};
   if (options.task) workers = {options.task->rank, options.task->count, options.task->start};
   if (workers.rank > 0) {
-    help(order, places, options, workers);
+    help(Order(config), places, options, workers);
     return {};
   }
+  (void)Order(config);  // what is wrong with it is said before anything is made
+  make_folders(parent_folder(places.output));
   const FolderLock lock = FolderLock::acquire(places.lock(), options.incarnation);
+  CorpusConfig spooled = config;
+  std::optional<SpooledInput> input;
+  if (reads_standard_input(config)) input.emplace(spooled, places.standard_input());
+  const Order order(spooled);
   if (exists(places.output)) {
     auto report = existing_corpus(places.output, order.manifest.configuration, describe_sources(order.files),
                                   order.manifest.tokenizer_fingerprint, options.replace);

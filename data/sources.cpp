@@ -2,30 +2,42 @@
 
 #include <sys/stat.h>
 
+#include <optional>
+
 #include "core/checksum.h"
 #include "core/errors.h"
 #include "core/path.h"
 #include "core/text.h"
 #include "data/importers/importer.h"
+#include "data/standard_input.h"
 
 namespace broadsheet {
 std::vector<SourceFile> list_sources(const CorpusConfig& config) {
   std::vector<SourceFile> files;
   for (const SourceConfig& source : config.sources)
-    for (std::string& path : expand_files(source.files)) {
+    for (std::string& path : expand_files(source.files, source.format)) {
+      if (is_standard_input(path)) {
+        files.push_back({kStandardInput, kStandardInput, &source, 0, {}, 0});
+        continue;
+      }
       struct stat status {};
       if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
         throw UserError("corpus.no_file", cat(path, ": is not a readable file"), "check sources: files:");
-      files.push_back({std::move(path), "", &source, status.st_size, status.st_mtim, status.st_ino});
+      std::string name = is_spooled_input(path) ? kStandardInput : "";
+      files.push_back({std::move(path), std::move(name), &source, status.st_size, status.st_mtim, status.st_ino});
     }
   if (files.empty()) throw UserError("corpus.no_file", "no sources are named", "add sources: [{files: …, format: …}]");
-  std::string shared = parent_folder(files.front().path) + "/";
-  for (const SourceFile& file : files)
-    while (!starts_with(file.path, shared)) {
-      shared.pop_back();
-      shared.resize(shared.find_last_of('/') == std::string::npos ? 0 : shared.find_last_of('/') + 1);
+  std::optional<std::string> shared;
+  for (const SourceFile& file : files) {
+    if (file.name == kStandardInput) continue;
+    if (!shared) shared = parent_folder(file.path) + "/";
+    while (!starts_with(file.path, *shared)) {
+      shared->pop_back();
+      shared->resize(shared->find_last_of('/') == std::string::npos ? 0 : shared->find_last_of('/') + 1);
     }
-  for (SourceFile& file : files) file.name = file.path.substr(shared.size());
+  }
+  for (SourceFile& file : files)
+    if (file.name != kStandardInput) file.name = file.path.substr(shared->size());
   return files;
 }
 

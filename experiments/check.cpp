@@ -152,7 +152,7 @@ CheckReport check_corpus_file(const std::string& path, const std::vector<Overrid
     const std::string key = cat("sources[", i, "].files");
     try {
       uint64_t bytes = 0;
-      const std::vector<std::string> files = expand_files(config.sources[i].files);
+      const std::vector<std::string> files = expand_files(config.sources[i].files, config.sources[i].format);
       for (const std::string& file : files) bytes += file_bytes(file);
       plan["sources"].push_back({{"files", files}, {"bytes", bytes}});
       text += cat("  source ", i + 1, "   ", files.size(), files.size() == 1 ? " file, " : " files, ",

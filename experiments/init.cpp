@@ -243,6 +243,7 @@ std::string corpus_text(const Proposal& proposal, const std::string& name) {
       "tokenizer: ", yaml(relative_to(options.model, options.out)), "   # a folder with tokenizer.json or vocab.txt\n",
       "sources:\n  - files: ", yaml(relative_to(options.data, options.out)),
       "   # a name, a pattern such as data/*.csv, or a list\n", "    format: ", look.format, "\n");
+  if (look.encoding != "utf-8") text += cat("    encoding: ", look.encoding, "\n");
   if (look.format == "csv" || look.format == "tsv") {
     text += cat("    header: ", look.header ? "true" : "false", "\n");
     if (!look.header) text += cat("    columns: ", yaml_list(look.columns), "\n");

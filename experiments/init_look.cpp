@@ -12,8 +12,8 @@ namespace {
 
 constexpr size_t kSniffLines = 100;
 
-std::vector<std::string> first_lines(const std::string& path) {
-  LineReader reader(path);
+std::vector<std::string> first_lines(const std::string& path, const std::string& encoding) {
+  LineReader reader(path, encoding);
   std::vector<std::string> lines;
   Line line;
   while (lines.size() < kSniffLines && reader.next(line))
@@ -65,7 +65,7 @@ std::unique_ptr<Importer> open_table(const std::string& path, const std::vector<
     if (error.faults().front().code != "corpus.header") throw;
     header_usable = false;  // a record whose values repeat, perhaps
     source.header = false;
-    LineReader reader(path);
+    LineReader reader(path, source.encoding);
     Line line;
     reader.next(line);
     names = split(line.text, source.format == "tsv" ? '\t' : ',');
@@ -115,12 +115,14 @@ std::vector<std::string> DataLook::values(const std::string& column) const {
 }
 
 DataLook look_at(const std::string& path, const std::vector<std::string>& asked) {
-  const std::vector<std::string> lines = first_lines(path);
-  check_encoding(path, lines);
   DataLook look;
+  look.encoding = encoding_of(path);
+  const std::vector<std::string> lines = first_lines(path, look.encoding);
+  check_encoding(path, lines);
   look.format = sniff_format(path, lines);
   SourceConfig source;
   source.format = look.format;
+  source.encoding = look.encoding;
   const bool table = look.format == "csv" || look.format == "tsv";
   const std::unique_ptr<Importer> importer = table ? open_table(path, asked, source) : open_importer(path, source, 0);
   look.header = source.header;

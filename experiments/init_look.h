@@ -14,6 +14,7 @@ inline constexpr int64_t kLookRecords = 1000;
 
 struct DataLook {
   std::string format;                // jsonl | csv | tsv | text
+  std::string encoding;              // as SourceConfig has it
   bool header = true;                // csv, tsv
   std::vector<std::string> columns;  // csv, tsv: in order; jsonl: the keys, in order of first appearance
   std::vector<Document> documents;   // the good ones

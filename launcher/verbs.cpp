@@ -18,24 +18,24 @@ VerbSpec later(std::string name, std::string summary) {
 }
 
 VerbSpec init_verb() {
-  return {
-      "init",
-      "look at the data, write corpus.yaml and run.yaml",
-      {"DATA", 1, 1},
-      {{"task", "KIND", "masked_lm, classification or regression.", false},
-       {"text", "COLUMN", "The column or key that holds the text.", false},
-       {"text-pair", "COLUMN", "A second text, for tasks on pairs.", false},
-       {"label", "COLUMN", "Classification: the column or key that holds the label.", false},
-       {"score", "COLUMN", "Regression: the column or key that holds the number.", false},
-       {"model", "DIR", "The Hugging Face folder to start from.", false},
-       {"name", "NAME", "Name of the corpus and the run; the data file's name unless given.", false},
-       {"out", "DIR", "Where the two files are written; the working directory unless given.", false},
-       {"force", "", "Overwrite an existing corpus.yaml or run.yaml.", false}},
-      "Reads the first thousand lines of a CSV, TSV, JSONL or text file (also .gz, .bz2), and writes corpus.yaml and\n"
-      "run.yaml with comments and sensible values. Nothing else is written.",
-      {"broadsheet init comments.csv --task classification --text comment --label mood --model models/minilm"},
-      false,
-      true};
+  return {"init",
+          "look at the data, write corpus.yaml and run.yaml",
+          {"DATA", 1, 1},
+          {{"task", "KIND", "masked_lm, classification or regression.", false},
+           {"text", "COLUMN", "The column or key that holds the text.", false},
+           {"text-pair", "COLUMN", "A second text, for tasks on pairs.", false},
+           {"label", "COLUMN", "Classification: the column or key that holds the label.", false},
+           {"score", "COLUMN", "Regression: the column or key that holds the number.", false},
+           {"model", "DIR", "The Hugging Face folder to start from.", false},
+           {"name", "NAME", "Name of the corpus and the run; the data file's name unless given.", false},
+           {"out", "DIR", "Where the two files are written; the working directory unless given.", false},
+           {"force", "", "Overwrite an existing corpus.yaml or run.yaml.", false}},
+          "Reads the first thousand lines of a CSV, TSV, JSONL or text file (compressed or not), and writes "
+          "corpus.yaml and\n"
+          "run.yaml with comments and sensible values. Nothing else is written.",
+          {"broadsheet init comments.csv --task classification --text comment --label mood --model models/minilm"},
+          false,
+          true};
 }
 
 VerbSpec prepare_verb() {

@@ -1,10 +1,8 @@
 #include "data/importers/byte_source.h"
 
-#include <bzlib.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -15,20 +13,21 @@
 
 #include "core/errors.h"
 #include "core/text.h"
+#include "data/importers/decoders.h"
 
 namespace broadsheet {
 namespace {
 
-constexpr unsigned kCompressedBuffer = 1u << 17;
+constexpr size_t kCompressedBuffer = size_t{1} << 17;
 
 [[noreturn]] void damaged(const std::string& path, const std::string& what) {
   throw UserError("corpus.damaged_source", cat(path, ": ", what), "the file is truncated or damaged; fetch it again");
 }
 
 // Ends where the file ended when it was opened: one that somebody appends to has no other end.
-class Descriptor {
+class File : public ByteSource {
  public:
-  explicit Descriptor(const std::string& path) : path_(path) {
+  explicit File(const std::string& path) : path_(path) {
     fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     struct stat status {};
     if (fd_ < 0 || ::fstat(fd_, &status) != 0) {
@@ -43,11 +42,11 @@ class Descriptor {
     }
     size_ = status.st_size;
   }
-  ~Descriptor() { ::close(fd_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  ~File() override { ::close(fd_); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
 
-  size_t read(char* buffer, size_t size) {
+  size_t read(char* buffer, size_t size) override {
     for (;;) {
       const auto left = static_cast<uint64_t>(size_ - consumed_);
       const ssize_t got = ::read(fd_, buffer, std::min<uint64_t>(size, left));
@@ -58,7 +57,7 @@ class Descriptor {
       if (errno != EINTR) throw RunError("io.read", cat(path_, ": read failed: ", std::strerror(errno)));
     }
   }
-  void seek(int64_t position) {
+  void seek(int64_t position) override {
     consumed_ = std::min(position, size_);
     if (::lseek(fd_, consumed_, SEEK_SET) != consumed_)
       throw RunError("io.read", cat(path_, ": seek failed: ", std::strerror(errno)));
@@ -67,8 +66,7 @@ class Descriptor {
     const ssize_t got = ::pread(fd_, buffer, size, 0);
     return got < 0 ? 0 : static_cast<size_t>(got);
   }
-  int64_t consumed() const { return consumed_; }
-  const std::string& path() const { return path_; }
+  int64_t consumed() const override { return consumed_; }
 
  private:
   std::string path_;
@@ -76,125 +74,77 @@ class Descriptor {
   int64_t size_ = 0, consumed_ = 0;
 };
 
-class PlainSource : public ByteSource {
+// A source whose first bytes have been looked at.
+class Replayed : public ByteSource {
  public:
-  explicit PlainSource(std::unique_ptr<Descriptor> file) : file_(std::move(file)) {}
-  size_t read(char* buffer, size_t size) override { return file_->read(buffer, size); }
-  int64_t consumed() const override { return file_->consumed(); }
-  void seek(int64_t position) override { file_->seek(position); }
+  Replayed(std::string head, std::unique_ptr<ByteSource> source) : head_(std::move(head)), source_(std::move(source)) {}
+  size_t read(char* buffer, size_t size) override {
+    if (begin_ == head_.size()) return source_->read(buffer, size);
+    const size_t got = head_.copy(buffer, size, begin_);
+    begin_ += got;
+    return got;
+  }
+  int64_t consumed() const override { return source_->consumed(); }
 
  private:
-  std::unique_ptr<Descriptor> file_;
+  std::string head_;
+  size_t begin_ = 0;
+  std::unique_ptr<ByteSource> source_;
 };
 
-// Members may be concatenated, as gzip and bgzip write them.
-class GzipSource : public ByteSource {
+class CompressedSource : public ByteSource {
  public:
-  explicit GzipSource(std::unique_ptr<Descriptor> file) : file_(std::move(file)) {
-    BROADSHEET_ASSERT(inflateInit2(&stream_, 15 + 16) == Z_OK);
+  CompressedSource(std::unique_ptr<ByteSource> source, std::string name, std::unique_ptr<Decoder> decoder)
+      : source_(std::move(source)),
+        name_(std::move(name)),
+        decoder_(std::move(decoder)),
+        input_(kCompressedBuffer, '\0') {
+    decoder_->begin();
   }
-  ~GzipSource() override { inflateEnd(&stream_); }
-  GzipSource(const GzipSource&) = delete;
-  GzipSource& operator=(const GzipSource&) = delete;
 
   size_t read(char* buffer, size_t size) override {
-    stream_.next_out = reinterpret_cast<Bytef*>(buffer);
-    stream_.avail_out = static_cast<uInt>(size);
-    while (stream_.avail_out == size && !done_) {
-      if (stream_.avail_in == 0) {
-        stream_.next_in = reinterpret_cast<Bytef*>(input_.data());
-        stream_.avail_in = static_cast<uInt>(file_->read(input_.data(), input_.size()));
-        if (stream_.avail_in == 0) {
-          if (!between_members_) damaged(file_->path(), "the gzip stream ends early");
-          done_ = true;
-          break;
-        }
-      }
-      if (between_members_ && stream_.next_in[0] == 0) {  // zero padding after the last member
-        ++stream_.next_in;
-        --stream_.avail_in;
+    Window out{buffer, size};
+    // A decoder may still hold output when the input has ended.
+    while (out.size == size && size > 0) {
+      if (in_.size == 0 && !ended_) in_ = {input_.data(), source_->read(input_.data(), input_.size())};
+      ended_ = ended_ || in_.size == 0;
+      if (between_streams_ && !find_next_stream()) {
+        if (ended_) break;
         continue;
       }
-      between_members_ = false;
-      const int code = inflate(&stream_, Z_NO_FLUSH);
-      if (code == Z_STREAM_END) {
-        between_members_ = true;
-        inflateReset(&stream_);
-      } else if (code != Z_OK && code != Z_BUF_ERROR) {
-        damaged(file_->path(), "the gzip stream is corrupt");
-      }
+      const size_t in_before = in_.size;
+      const Decoder::State state = decoder_->decode(in_, out);
+      between_streams_ = state == Decoder::State::kEnd;
+      const bool stuck = !between_streams_ && in_.size == in_before && out.size == size;
+      if (stuck && ended_) damaged(name_, cat("the ", decoder_->name(), " stream ends early"));
+      if (state == Decoder::State::kCorrupt || (stuck && in_.size > 0))
+        damaged(name_, cat("the ", decoder_->name(), " stream is corrupt"));
     }
-    return size - stream_.avail_out;
+    return size - out.size;
   }
-  int64_t consumed() const override { return file_->consumed(); }
+  int64_t consumed() const override { return source_->consumed(); }
 
  private:
-  std::unique_ptr<Descriptor> file_;
-  z_stream stream_{};
-  std::array<char, kCompressedBuffer> input_{};
-  bool between_members_ = false, done_ = false;
-};
-
-class Bzip2Source : public ByteSource {
- public:
-  explicit Bzip2Source(std::unique_ptr<Descriptor> file) : file_(std::move(file)) { start(); }
-  ~Bzip2Source() override { BZ2_bzDecompressEnd(&stream_); }
-  Bzip2Source(const Bzip2Source&) = delete;
-  Bzip2Source& operator=(const Bzip2Source&) = delete;
-
-  size_t read(char* buffer, size_t size) override {
-    stream_.next_out = buffer;
-    stream_.avail_out = static_cast<unsigned>(size);
-    while (stream_.avail_out == size && !done_) {
-      if (stream_.avail_in == 0) {
-        stream_.next_in = input_.data();
-        stream_.avail_in = static_cast<unsigned>(file_->read(input_.data(), input_.size()));
-        if (stream_.avail_in == 0) {
-          if (!between_streams_) damaged(file_->path(), "the bzip2 stream ends early");
-          done_ = true;
-          break;
-        }
-      }
-      between_streams_ = false;
-      const int code = BZ2_bzDecompress(&stream_);
-      if (code == BZ_STREAM_END) {
-        between_streams_ = true;
-        restart();
-      } else if (code != BZ_OK) {
-        damaged(file_->path(), "the bzip2 stream is corrupt");
-      }
-    }
-    return size - stream_.avail_out;
-  }
-  int64_t consumed() const override { return file_->consumed(); }
-
- private:
-  void start() { BROADSHEET_ASSERT(BZ2_bzDecompressInit(&stream_, 0, 0) == BZ_OK); }
-  void restart() {
-    const bz_stream before = stream_;
-    BZ2_bzDecompressEnd(&stream_);
-    stream_ = {};
-    start();
-    stream_.next_in = before.next_in;
-    stream_.avail_in = before.avail_in;
-    stream_.next_out = before.next_out;
-    stream_.avail_out = before.avail_out;
+  // False: nothing follows in what has been read.
+  bool find_next_stream() {
+    while (decoder_->zeros_may_follow() && in_.size > 0 && *in_.data == '\0') in_ = {in_.data + 1, in_.size - 1};
+    if (in_.size == 0) return false;
+    between_streams_ = false;
+    decoder_->begin();
+    return true;
   }
 
-  std::unique_ptr<Descriptor> file_;
-  bz_stream stream_{};
-  std::array<char, kCompressedBuffer> input_{};
-  bool between_streams_ = false, done_ = false;
+  std::unique_ptr<ByteSource> source_;
+  std::string name_;
+  std::unique_ptr<Decoder> decoder_;
+  std::string input_;
+  ConstWindow in_;
+  bool between_streams_ = false, ended_ = false;
 };
 
-enum class Compression { kNone, kGzip, kBzip2 };
-
-Compression compression_of(Descriptor& file) {
-  std::array<char, 10> head{};
-  const std::string_view magic(head.data(), file.peek(head.data(), head.size()));
-  if (starts_with(magic, "\x1f\x8b")) return Compression::kGzip;
-  if (magic.size() == 10 && starts_with(magic, "BZh") && magic.substr(4) == "1AY&SY") return Compression::kBzip2;
-  return Compression::kNone;
+std::unique_ptr<Decoder> decoder_of(File& file) {
+  std::array<char, kLongestMagic> head{};
+  return decoder_for({head.data(), file.peek(head.data(), head.size())});
 }
 
 }  // namespace
@@ -204,21 +154,42 @@ void ByteSource::seek(int64_t) {
 }
 
 std::unique_ptr<ByteSource> open_byte_source(const std::string& path) {
-  auto file = std::make_unique<Descriptor>(path);
-  switch (compression_of(*file)) {
-    case Compression::kGzip:
-      return std::make_unique<GzipSource>(std::move(file));
-    case Compression::kBzip2:
-      return std::make_unique<Bzip2Source>(std::move(file));
-    case Compression::kNone:
-      break;
-  }
-  return std::make_unique<PlainSource>(std::move(file));
+  auto file = std::make_unique<File>(path);
+  if (auto decoder = decoder_of(*file))
+    return std::make_unique<CompressedSource>(std::move(file), path, std::move(decoder));
+  return file;
+}
+
+std::unique_ptr<ByteSource> decompress(std::unique_ptr<ByteSource> source, const std::string& name) {
+  std::string head = read_whole(*source, kLongestMagic);
+  auto decoder = decoder_for(head);
+  source = std::make_unique<Replayed>(std::move(head), std::move(source));
+  if (decoder) return std::make_unique<CompressedSource>(std::move(source), name, std::move(decoder));
+  return source;
 }
 
 bool is_compressed(const std::string& path) {
-  Descriptor file(path);
-  return compression_of(file) != Compression::kNone;
+  File file(path);
+  return decoder_of(file) != nullptr;
+}
+
+bool is_archive(const std::string& path) {
+  constexpr size_t kMagicAt = 257;  // of a tar header (POSIX.1-1988)
+  const std::string head = read_whole(*open_byte_source(path), kMagicAt + 5);
+  return head.compare(std::min(head.size(), kMagicAt), 5, "ustar") == 0;
+}
+
+std::string read_whole(ByteSource& source, size_t most) {
+  constexpr size_t kStep = size_t{1} << 16;
+  std::string text;
+  while (text.size() <= most) {
+    const size_t size = text.size();
+    text.resize(size + std::min(kStep, most + 1 - size));
+    const size_t got = source.read(text.data() + size, text.size() - size);
+    text.resize(size + got);
+    if (got == 0) break;
+  }
+  return text;
 }
 
 }  // namespace broadsheet

@@ -1,4 +1,4 @@
-// Bytes of a source file, decompressed on the way: plain, gzip (RFC 1952) or bzip2, told apart by their first bytes.
+// Bytes of a source file, decompressed on the way: plain or in one of the forms of decoders.h, told by its first bytes.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +22,12 @@ class ByteSource {
 
 // Throws UserError("corpus.no_file") when the path is missing, unreadable or a folder.
 std::unique_ptr<ByteSource> open_byte_source(const std::string& path);
+// The same of what `source` gives; `name` is what messages call it.
+std::unique_ptr<ByteSource> decompress(std::unique_ptr<ByteSource> source, const std::string& name);
 bool is_compressed(const std::string& path);
+// Whether the (decompressed) file is a tar archive.
+bool is_archive(const std::string& path);
+// All that is left, up to `most` bytes and one more: who gets that many has not got all.
+std::string read_whole(ByteSource& source, size_t most);
 
 }  // namespace broadsheet

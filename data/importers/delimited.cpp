@@ -77,23 +77,27 @@ class RecordParser {
 
 class DelimitedImporter : public Importer {
  public:
-  DelimitedImporter(const std::string& path, const SourceConfig& source, char separator, bool quoting, int32_t file,
-                    const ByteRange& range)
-      : path_(path), reader_(path, range), parser_(separator), separator_(separator), quoting_(quoting), file_(file) {
-    if (source.header && range.begin > 0) {
-      columns_ = DelimitedImporter(path, source, separator, quoting, file, {}).columns_;
-    } else if (source.header) {
+  DelimitedImporter(LineReader reader, const std::string& name, const SourceConfig& source,
+                    std::vector<std::string> columns, char separator, bool quoting, int32_t file)
+      : name_(name),
+        reader_(std::move(reader)),
+        parser_(separator),
+        separator_(separator),
+        quoting_(quoting),
+        file_(file),
+        columns_(std::move(columns)) {
+    if (columns_.empty() && source.header) {
       read_header();
-    } else {
+    } else if (columns_.empty()) {
       columns_ = source.columns;
       if (columns_.empty())
-        throw UserError("corpus.header", cat(path, ": header: false, but no columns are named"),
+        throw UserError("corpus.header", cat(name, ": header: false, but no columns are named"),
                         "name them in columns:");
     }
     std::set<std::string> seen;
     for (const std::string& column : columns_)
       if (!seen.insert(column).second)
-        throw UserError("corpus.header", cat(path, ": the column '", column, "' is named twice"),
+        throw UserError("corpus.header", cat(name, ": the column '", column, "' is named twice"),
                         "give each column a name of its own, or set header: false and columns:");
   }
 
@@ -128,10 +132,10 @@ class DelimitedImporter : public Importer {
   void read_header() {
     Record record;
     Line line;
-    if (!next_line(line)) throw UserError("corpus.header", cat(path_, ": is empty"), "a header line was expected");
+    if (!next_line(line)) throw UserError("corpus.header", cat(name_, ": is empty"), "a header line was expected");
     if (begin_record(record, line, file_)) read_values(record, line);
     if (record.rejected)
-      throw UserError("corpus.header", cat(path_, ":1: the header line is unusable (", record.rejection.reason(), ")"),
+      throw UserError("corpus.header", cat(name_, ":1: the header line is unusable (", record.rejection.reason(), ")"),
                       "the file must be UTF-8 text; without a header set header: false and columns:");
     columns_ = parser_.values;
     for (std::string& column : columns_) column = std::string(trim(column));
@@ -156,12 +160,7 @@ class DelimitedImporter : public Importer {
         break;
       }
       bytes += line.text.size() + 1;
-      if (line.too_long)
-        fault = "line_too_long";
-      else if (line.text.find('\0') != std::string::npos)
-        fault = "nul_byte";
-      else if (!is_utf8(line.text))
-        fault = "invalid_utf8";
+      fault = fault_of(line);
       if (!fault) state = parser_.feed(line.text);
       more.push_back(std::move(line));
     }
@@ -172,7 +171,7 @@ class DelimitedImporter : public Importer {
     pending_.insert(pending_.begin(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   }
 
-  std::string path_;
+  std::string name_;
   LineReader reader_;
   std::deque<Line> pending_;
   RecordParser parser_;
@@ -185,9 +184,11 @@ class DelimitedImporter : public Importer {
 
 }  // namespace
 
-std::unique_ptr<Importer> open_delimited(const std::string& path, const SourceConfig& source, char separator,
-                                         bool quoting, int32_t file_number, const ByteRange& range) {
-  return std::make_unique<DelimitedImporter>(path, source, separator, quoting, file_number, range);
+std::unique_ptr<Importer> open_delimited(LineReader reader, const std::string& name, const SourceConfig& source,
+                                         std::vector<std::string> columns, int32_t file_number) {
+  const bool csv = (source.format.empty() ? format_of(name) : source.format) == "csv";
+  return std::make_unique<DelimitedImporter>(std::move(reader), name, source, std::move(columns), csv ? ',' : '\t', csv,
+                                             file_number);
 }
 
 }  // namespace broadsheet

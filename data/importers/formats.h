@@ -3,19 +3,36 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "data/importers/importer.h"
 #include "data/importers/line_reader.h"
 
 namespace broadsheet {
 
-std::unique_ptr<Importer> open_jsonl(const std::string& path, int32_t file_number, const ByteRange& range);
-std::unique_ptr<Importer> open_delimited(const std::string& path, const SourceConfig& source, char separator,
-                                         bool quoting, int32_t file_number, const ByteRange& range);
-std::unique_ptr<Importer> open_plain_text(const std::string& path, int32_t file_number, const ByteRange& range);
+// `name` is what messages call the file or the member of an archive.
+std::unique_ptr<Importer> open_jsonl(LineReader reader, int32_t file_number);
+// `columns`: when they are known and no header is to be read.
+std::unique_ptr<Importer> open_delimited(LineReader reader, const std::string& name, const SourceConfig& source,
+                                         std::vector<std::string> columns, int32_t file_number);
+std::unique_ptr<Importer> open_plain_text(LineReader reader, int32_t file_number);
+// The whole of it is one document.
+std::unique_ptr<Importer> open_document(std::unique_ptr<ByteSource> bytes, const std::string& name,
+                                        const std::string& encoding, int32_t file_number);
+std::unique_ptr<Importer> open_html(std::unique_ptr<ByteSource> bytes, const std::string& name,
+                                    const SourceConfig& source, int32_t file_number);
+// The members of a tar archive, each by its own importer.
+std::unique_ptr<Importer> open_archive(const std::string& path, const SourceConfig& source, int32_t file_number);
 
-// Starts `record` at `line`. False when the line as such is unusable (too long, not UTF-8, NUL): it is rejected then.
+// By the format's name. Of a member or a whole file.
+std::unique_ptr<Importer> open_format(const std::string& format, std::unique_ptr<ByteSource> bytes,
+                                      const std::string& name, const SourceConfig& source, int32_t file_number);
+
+// Starts `record` at `line`. False when the line as such is unusable (too long, no text in its encoding, NUL): it is
+// rejected then.
 bool begin_record(Record& record, const Line& line, int32_t file_number);
+// Why a line is unusable; null: it is not.
+const char* fault_of(const Line& line);
 // Turns `record` into a rejection, keeping its place.
 void reject(Record& record, std::string code, std::string detail = "");
 // Drops one '\r' at the end.

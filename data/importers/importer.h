@@ -1,5 +1,6 @@
-// Importers: source files -> Documents. JSONL, CSV (RFC 4180), TSV (no quoting) and plain text, each in UTF-8 with or
-// without a byte order mark, LF or CRLF, compressed or not.
+// Importers: source files -> Documents. JSONL, CSV (RFC 4180), TSV (no quoting), plain text by line or as a whole, HTML
+// articles and the tables of MIND, each in UTF-8 or another encoding, with or without a byte order mark, LF or CRLF,
+// compressed or not, also as members of a tar archive.
 #pragma once
 
 #include <memory>
@@ -20,7 +21,8 @@ class Importer {
   // False at the end. A malformed record comes back as `rejected`, never as an exception. The lines of a range are
   // counted from its beginning.
   virtual bool next(Record& record) = 0;
-  // csv, tsv: the columns' names, from the header or the configuration; text: "text" and "line"; jsonl: empty.
+  // csv, tsv: the columns' names, from the header or the configuration; text: "text" and "line"; document: "text" and
+  // "file"; html: kHtmlColumns; jsonl and archives: empty.
   virtual const std::vector<std::string>& columns() const = 0;
   // Bytes of the file on disk that were consumed so far, for progress.
   virtual int64_t consumed() const = 0;
@@ -34,14 +36,17 @@ class Importer {
 std::unique_ptr<Importer> open_importer(const std::string& path, const SourceConfig& source, int32_t file_number,
                                         const ByteRange& range = {});
 
-// Whether a range of the file can be read without what is before it: uncompressed, and every line is a record.
+// Whether a range of the file can be read without what is before it: uncompressed, no archive, and every line is a
+// record.
 bool can_be_cut(const std::string& path, const SourceConfig& source);
 
 // "jsonl" for "a.jsonl.gz", "a.ndjson", ...; empty when the name does not tell.
 std::string format_of(const std::string& path);
+bool may_be_archive(const std::string& path);  // by its name
 
-// The files of a source: patterns (glob(7)) expanded in alphabetical order, each file once. UserError("corpus.no_file")
-// for a name or pattern that matches nothing.
-std::vector<std::string> expand_files(const std::vector<std::string>& patterns);
+// The files of a source: patterns (glob(7)) expanded in alphabetical order, each file once; of a folder all files below
+// it that are of `format` or, when that is empty, of one that their names tell. UserError("corpus.no_file") for a name,
+// pattern or folder that gives nothing.
+std::vector<std::string> expand_files(const std::vector<std::string>& patterns, const std::string& format = "");
 
 }  // namespace broadsheet

@@ -76,8 +76,7 @@ class ObjectReader : public nlohmann::json_sax<nlohmann::json> {
 
 class JsonlImporter : public Importer {
  public:
-  JsonlImporter(const std::string& path, int32_t file_number, const ByteRange& range)
-      : reader_(path, range), file_(file_number) {}
+  JsonlImporter(LineReader reader, int32_t file_number) : reader_(std::move(reader)), file_(file_number) {}
 
   bool next(Record& record) override {
     while (reader_.next(line_)) {
@@ -103,8 +102,8 @@ class JsonlImporter : public Importer {
 
 }  // namespace
 
-std::unique_ptr<Importer> open_jsonl(const std::string& path, int32_t file_number, const ByteRange& range) {
-  return std::make_unique<JsonlImporter>(path, file_number, range);
+std::unique_ptr<Importer> open_jsonl(LineReader reader, int32_t file_number) {
+  return std::make_unique<JsonlImporter>(std::move(reader), file_number);
 }
 
 }  // namespace broadsheet

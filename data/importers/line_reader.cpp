@@ -1,5 +1,6 @@
 #include "data/importers/line_reader.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 
@@ -10,7 +11,11 @@ namespace broadsheet {
 
 namespace {
 
-constexpr size_t kHeadBytes = 512;
+constexpr size_t kBufferBytes = size_t{1} << 18;
+constexpr size_t kHeadBytes = size_t{1} << 16;
+constexpr size_t kMagicBytes = 512;
+// So many bytes beyond ASCII are UTF-8 by chance in no other encoding.
+constexpr int64_t kTellingBytes = 32;
 
 struct Foreign {
   std::string_view magic;
@@ -27,10 +32,6 @@ constexpr Foreign kForeign[] = {
     {"PK\x03\x04", "a zip archive or a spreadsheet", "unpack it, or export its table as CSV"},
     {"SQLite format 3", "a database", "export its table as CSV"},
     {"%PDF-", "a PDF file", "extract its text"},
-    {"\xfd"
-     "7zXZ",
-     "compressed with xz", "decompress it, or use gzip or bzip2"},
-    {"\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it, or use gzip or bzip2"},
 };
 
 void refuse_foreign(const std::string& path, std::string_view head) {
@@ -43,8 +44,13 @@ void refuse_foreign(const std::string& path, std::string_view head) {
 
 }  // namespace
 
-LineReader::LineReader(const std::string& path, const ByteRange& range)
-    : source_(open_byte_source(path)), buffer_(size_t{1} << 18, '\0'), limit_(range.end) {
+LineReader::LineReader(std::unique_ptr<ByteSource> source, const std::string& name, const std::string& encoding)
+    : source_(std::move(source)), buffer_(kBufferBytes, '\0'), decoder_(encoding) {
+  check_head(name);
+}
+
+LineReader::LineReader(const std::string& path, const std::string& encoding, const ByteRange& range)
+    : source_(open_byte_source(path)), buffer_(kBufferBytes, '\0'), limit_(range.end), decoder_(encoding) {
   if (range.begin == 0) {
     check_head(path);
   } else {
@@ -59,7 +65,7 @@ void LineReader::check_head(const std::string& path) {
     end_ += got;
   }
   const std::string_view head(buffer_.data(), end_);
-  refuse_foreign(path, head.substr(0, kHeadBytes));
+  refuse_foreign(path, head.substr(0, kMagicBytes));
   if (starts_with(head, "\xef\xbb\xbf")) {
     begin_ = 3;
     byte_ = 3;
@@ -68,6 +74,24 @@ void LineReader::check_head(const std::string& path) {
     throw UserError("corpus.encoding", cat(path, ": the text is UTF-16 or UTF-32, wanted UTF-8"),
                     "convert it: iconv -f UTF-16 -t UTF-8 IN > OUT");
   }
+  check_encoding(path);
+}
+
+// Thousands of lines set aside would tell the same, but not what to do.
+void LineReader::check_encoding(const std::string& path) const {
+  std::string_view head(buffer_.data() + begin_, end_ - begin_);
+  if (end_ >= kHeadBytes) head = head.substr(0, head.rfind('\n') + 1);  // the last line may be cut
+  if (!decoder_.idle()) {
+    const auto high = std::count_if(head.begin(), head.end(), [](char c) { return static_cast<signed char>(c) < 0; });
+    if (high < kTellingBytes || !is_utf8(head)) return;
+    throw UserError("corpus.encoding", cat(path, ": the text is UTF-8, wanted ", decoder_.encoding()),
+                    cat("remove encoding: ", decoder_.encoding(), " from its source"));
+  }
+  const std::string encoding = guess_encoding(head);
+  if (encoding.empty()) return;
+  throw UserError("corpus.encoding",
+                  cat(path, ": most of the text is not UTF-8, and all of its beginning is valid ", encoding),
+                  cat("add encoding: ", encoding, " to its source"));
 }
 
 // A line belongs to the range in which it begins: the rest of the one before is the previous range's.
@@ -90,15 +114,16 @@ bool LineReader::fill() {
 
 bool LineReader::next(Line& line) {
   line.text.clear();
-  line.too_long = false;
+  line.too_long = line.undecodable = false;
   if (byte_ >= limit_) return false;
   line.number = ++number_;
   line.byte = byte_;
   bool any = false;
   for (;;) {
     if (begin_ == end_ && !fill()) {
-      if (!any) --number_;
-      return any;
+      if (any) break;
+      --number_;
+      return false;
     }
     any = true;
     const char* start = buffer_.data() + begin_;
@@ -112,8 +137,10 @@ bool LineReader::next(Line& line) {
     if (!line.too_long) line.text.append(start, size);
     begin_ += size + (newline ? 1 : 0);
     byte_ += static_cast<int64_t>(size) + (newline ? 1 : 0);
-    if (newline) return true;
+    if (newline) break;
   }
+  line.undecodable = !decoder_.decode(line.text);
+  return true;
 }
 
 }  // namespace broadsheet

@@ -1,9 +1,15 @@
 #include "data/importers/importer.h"
 
 #include <bzlib.h>
+#include <lzma.h>
 #include <zlib.h>
+#include <zstd.h>
+
+#include <filesystem>
 
 #include "corpus_fixture.h"
+#include "data/importers/encoding.h"
+#include "data/importers/html.h"
 #include "data/importers/line_reader.h"
 
 namespace broadsheet {
@@ -293,6 +299,285 @@ TEST(Importers, TellTheFormatFromTheName) {
   EXPECT_EQ(format_of("x.tsv"), "tsv");
   EXPECT_EQ(format_of("x.txt"), "text");
   EXPECT_EQ(format_of("x.parquet"), "");
+  EXPECT_EQ(format_of("x.html.zst"), "html");
+  EXPECT_EQ(format_of("x.txt.xz"), "text");
+  EXPECT_EQ(format_of("x.tar"), "");
+}
+
+// --- more compressions
+
+std::string xz(const std::string& text) {
+  std::string out(text.size() + 1000, '\0');
+  size_t size = 0;
+  lzma_easy_buffer_encode(6, LZMA_CHECK_CRC64, nullptr, reinterpret_cast<const uint8_t*>(text.data()), text.size(),
+                          reinterpret_cast<uint8_t*>(out.data()), &size, out.size());
+  out.resize(size);
+  return out;
+}
+
+std::string zstd(const std::string& text) {
+  std::string out(ZSTD_compressBound(text.size()) + 100, '\0');
+  ZSTD_CCtx* context = ZSTD_createCCtx();
+  ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
+  out.resize(ZSTD_compress2(context, out.data(), out.size(), text.data(), text.size()));
+  ZSTD_freeCCtx(context);
+  return out;
+}
+
+TEST(Compression, StreamsFollowEachOtherAndDamageIsNamed) {
+  std::string first, second;
+  for (int i = 0; i < 30000; ++i) (i < 20000 ? first : second) += cat("line ", i, " of ", i * 7919 % 104729, "\n");
+  const std::map<std::string, std::string (*)(const std::string&)> kinds = {
+      {"gzip", gzip}, {"bzip2", bzip2}, {"xz", xz}, {"zstd", zstd}};
+  for (const auto& [name, compress] : kinds) {
+    SCOPED_TRACE(name);
+    TempFolder folder;
+    const std::string whole = compress(first) + compress(second);
+    const std::string path = write_text(folder / name, whole);
+    EXPECT_EQ(read_whole(*open_byte_source(path), 1 << 24), first + second);
+    EXPECT_EQ(read_all(path, source_of("text")).documents.size(), 30000u);
+    EXPECT_TRUE(is_compressed(path));
+    EXPECT_FALSE(can_be_cut(path, source_of("text")));
+    std::string message;
+    for (const size_t size : {whole.size() - 1, whole.size() / 2}) {
+      const std::string cut = write_text(folder / "cut", whole.substr(0, size));
+      EXPECT_EQ(user_error_codes([&] { read_all(cut, source_of("text")); }, &message),
+                std::vector<std::string>{"corpus.damaged_source"});
+      EXPECT_NE(message.find(name), std::string::npos) << message;
+    }
+    std::string flipped = whole;
+    for (size_t i = whole.size() / 3; i < whole.size() / 3 + 20; ++i) flipped[i] = static_cast<char>(flipped[i] ^ 0x55);
+    EXPECT_EQ(user_error_codes([&] { read_all(write_text(folder / "bad", flipped), source_of("text")); }),
+              std::vector<std::string>{"corpus.damaged_source"});
+  }
+}
+
+// --- encodings
+
+constexpr const char* kGb = "\xc4\xe3\xba\xc3\xa3\xac\xca\xc0\xbd\xe7";    // 你好，世界
+constexpr const char* kBig5 = "\xa7\x41\xa6\x6e\xa1\x41\xa5\x40\xac\xc9";  // the same in traditional characters
+constexpr const char* kHello = "你好，世界";
+
+TEST(Encodings, LinesAreConvertedAndBadOnesSetAside) {
+  TempFolder folder;
+  for (const auto& [encoding, bytes] : {std::pair{"gb18030", kGb}, std::pair{"big5", kBig5}}) {
+    SCOPED_TRACE(encoding);
+    SourceConfig source = source_of("tsv");
+    source.encoding = encoding;
+    // A header in the encoding, a good line, one that is cut in the middle of a character, an ASCII one.
+    const std::string text = cat(bytes, "\tn\r\n", bytes, "\t1\r\n\xff\xff\t2\r\nplain\t3\r\n");
+    const ReadBack back = read_text(folder, text, source);
+    EXPECT_EQ(back.documents, (std::vector<Values>{{{kHello, kHello}, {"n", "1"}}, {{kHello, "plain"}, {"n", "3"}}}));
+    EXPECT_EQ(back.rejects, std::vector<std::string>{cat("3@", text.find('\xff'), " invalid_encoding")});
+  }
+  SourceConfig latin = source_of("text");
+  latin.encoding = "latin-1";
+  EXPECT_EQ(read_text(folder, "caf\xe9\n", latin).documents, (std::vector<Values>{{{"line", "1"}, {"text", "café"}}}));
+}
+
+TEST(Encodings, ThatTheSourceDoesNotNameAreGuessedAndToldOnce) {
+  TempFolder folder;
+  const auto remedy = [&](const std::string& text, const SourceConfig& source) {
+    std::string message;
+    const auto codes = user_error_codes([&] { read_text(folder, text, source); }, &message);
+    return codes.empty() ? "" : cat(codes[0], " ", message);
+  };
+  std::string gb, big5, latin, mixed;
+  for (int i = 0; i < 40; ++i) {
+    gb += cat(kGb, " ", i, "\n");
+    big5 += cat(kBig5, " ", i, "\n");
+    latin += cat("d\xe9j\xe0 vu, na\xefve caf\xe9 ", i, "\n");
+    mixed += cat("caf\xc3\xa9 ", i, i % 3 == 0 ? " \xff" : "", "\n");
+  }
+  EXPECT_NE(remedy(gb, source_of("text")).find("add encoding: gb18030"), std::string::npos);
+  EXPECT_NE(remedy(big5, source_of("text")).find("add encoding: big5"), std::string::npos);
+  EXPECT_NE(remedy(latin, source_of("text")).find("add encoding: latin-1"), std::string::npos);
+  // A third of the lines is damaged: they are set aside.
+  EXPECT_EQ(remedy(mixed, source_of("text")), "");
+  SourceConfig wrong = source_of("text");
+  wrong.encoding = "gb18030";
+  std::string utf8;
+  for (int i = 0; i < 10; ++i) utf8 += cat(kHello, "\n");
+  EXPECT_NE(remedy(utf8, wrong).find("remove encoding: gb18030"), std::string::npos);
+}
+
+TEST(Encodings, OfRangesAreThoseOfTheFile) {
+  TempFolder folder;
+  SourceConfig source = source_of("text");
+  source.encoding = "gb18030";
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += cat(kGb, i, "\n");
+  const std::string path = write_text(folder / "a.txt", text);
+  ASSERT_TRUE(can_be_cut(path, source));
+  std::vector<std::string> found;
+  for (int64_t begin = 0; begin < static_cast<int64_t>(text.size()); begin += 77) {
+    const auto importer = open_importer(path, source, 0, {begin, begin + 77});
+    Record record;
+    while (importer->next(record)) found.push_back(record.document.values["text"]);
+  }
+  ASSERT_EQ(found.size(), 100u);
+  for (size_t i = 0; i < 100; ++i) EXPECT_EQ(found[i], cat(kHello, i));
+}
+
+// --- folders and archives
+
+std::string tar_member(const std::string& name, const std::string& data, char type = '0') {
+  std::string header(512, '\0');
+  const auto put = [&](size_t at, const std::string& text) { header.replace(at, text.size(), text); };
+  char size[16];
+  std::snprintf(size, sizeof size, "%011zo", data.size());
+  put(0, name);
+  put(100, "0000644");
+  put(124, size);
+  put(136, "00000000000");
+  put(148, "        ");
+  header[156] = type;
+  put(257, std::string("ustar\00000", 8));
+  unsigned sum = 0;
+  for (const char c : header) sum += static_cast<unsigned char>(c);
+  char digits[8];
+  std::snprintf(digits, sizeof digits, "%06o", sum);
+  put(148, std::string(digits, 7));
+  std::string padded = data;
+  padded.resize((data.size() + 511) / 512 * 512);
+  return header + padded;
+}
+
+TEST(Archives, GiveTheRecordsOfTheirMembersInOrder) {
+  TempFolder folder;
+  const std::string end(1024, '\0');
+  const std::string tar =
+      tar_member("news/", "", '5') + tar_member("news/a.jsonl", "{\"text\": \"one\"}\n{bad\n") +
+      tar_member("news/.hidden.jsonl", "{\"text\": \"no\"}\n") + tar_member("news/readme.md", "no format of ours") +
+      tar_member("news/b.csv.gz", gzip("text,n\ntwo,2\nthree,3\n")) + tar_member("news/c.txt", "four\n\nfive") + end;
+  for (const auto& [name, bytes] : {std::pair{"x.tar", tar}, std::pair{"x.tgz", gzip(tar)},
+                                    std::pair{"x.tar.zst", zstd(tar)}, std::pair{"named-otherwise", xz(tar)}}) {
+    SCOPED_TRACE(name);
+    const std::string path = write_text(folder / name, bytes);
+    EXPECT_FALSE(can_be_cut(path, SourceConfig{}));
+    const auto importer = open_importer(path, SourceConfig{}, 7);
+    std::vector<std::string> seen;
+    Record record;
+    int64_t line = 0, byte = -1;
+    while (importer->next(record)) {
+      const SourcePlace& place = record.document.place;
+      EXPECT_EQ(place.file, 7);
+      EXPECT_GT(place.line, line);
+      EXPECT_GT(place.byte, byte);
+      line = place.line;
+      byte = place.byte;
+      seen.push_back(record.rejected ? record.rejection.reason() : record.document.values["text"]);
+    }
+    EXPECT_EQ(seen.size(), 6u);
+    EXPECT_EQ(seen[0], "one");
+    EXPECT_NE(seen[1].find("in news/a.jsonl"), std::string::npos) << seen[1];
+    EXPECT_EQ(std::vector<std::string>(seen.begin() + 2, seen.end()),
+              (std::vector<std::string>{"two", "three", "four", "five"}));
+  }
+  std::string message;
+  const std::string cut = write_text(folder / "cut.tar", tar.substr(0, tar.size() - end.size() - 512 - 100));
+  EXPECT_EQ(user_error_codes([&] { read_all(cut, SourceConfig{}); }, &message),
+            std::vector<std::string>{"corpus.damaged_source"});
+  EXPECT_NE(message.find("cut.tar"), std::string::npos);
+}
+
+TEST(Folders, GiveTheFilesBelowThemThatTheFormatFits) {
+  TempFolder folder;
+  std::filesystem::create_directories(folder / "d/2024/_temporary");
+  std::filesystem::create_directories(folder / "d/.git");
+  for (const char* name : {"d/b.jsonl", "d/2024/a.jsonl.zst", "d/2024/page.html", "d/2024/notes.txt", "d/plain",
+                           "d/x.tar", "d/_SUCCESS", "d/.git/x.jsonl", "d/2024/_temporary/part.jsonl"})
+    write_text(folder / name, "x\n");
+  const auto below = [&](const std::string& format) {
+    std::vector<std::string> files = expand_files({folder / "d"}, format);
+    for (std::string& file : files) file = file.substr((folder / "d/").size());
+    return files;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(below(""), (Names{"2024/a.jsonl.zst", "2024/notes.txt", "2024/page.html", "b.jsonl", "x.tar"}));
+  EXPECT_EQ(below("jsonl"), (Names{"2024/a.jsonl.zst", "b.jsonl", "plain", "x.tar"}));
+  EXPECT_EQ(below("document"), (Names{"2024/notes.txt", "plain", "x.tar"}));
+  std::filesystem::create_directories(folder / "empty");
+  EXPECT_EQ(user_error_codes([&] { expand_files({folder / "empty"}); }), std::vector<std::string>{"corpus.no_file"});
+}
+
+// --- whole files
+
+TEST(Documents, AreWholeFiles) {
+  TempFolder folder;
+  const std::string path = write_text(folder / "essay.txt",
+                                      "\xef\xbb\xbf"
+                                      "First.\n\nSecond.\n");
+  const ReadBack back = read_all(path, source_of("document"));
+  EXPECT_EQ(back.documents, (std::vector<Values>{{{"file", "essay.txt"}, {"text", "First.\n\nSecond.\n"}}}));
+  SourceConfig gb = source_of("document");
+  EXPECT_EQ(read_text(folder, cat(kGb, "\n", kGb), gb).rejects, std::vector<std::string>{"1@0 invalid_encoding"});
+  gb.encoding = "gb18030";
+  EXPECT_EQ(read_text(folder, cat(kGb, "\n", kGb), gb).documents[0].at("text"), cat(kHello, "\n", kHello));
+}
+
+constexpr const char* kPage = R"(<!DOCTYPE html><html lang="en-GB"><head><title>Harbour reopens | The Paper</title>
+<meta property="og:title" content="Harbour reopens"><meta name="author" content="A. Writer">
+<meta property="article:published_time" content="2024-03-05T08:00:00Z"><link rel="canonical" href="https://paper.example/harbour">
+<script>var hidden = "script text";</script><style>.x { color: red }</style></head>
+<body><nav><a href="/">Home</a> <a href="/sport">Sport</a></nav>
+<div class="links"><a href="/1">Ten things to see this week</a> <a href="/2">Why ferries are late</a></div>
+<article><h1>Harbour reopens</h1>
+<p>The harbour reopened on Tuesday after <b>eleven</b> weeks of repairs, and the first ferry left with more passengers than seats &amp; no delay.</p>
+<p>Fishermen said that the new quay is higher than the old one,<br>which will matter when the spring tides come in a fortnight.</p>
+</article>
+<div><a href="/3">More stories about harbours and about ferries and about the sea</a></div>
+<footer>All rights reserved by the publisher of this newspaper and its many writers.</footer></body></html>)";
+
+TEST(Html, AnArticleWithoutWhatLiesAroundIt) {
+  const HtmlArticle article = read_html(kPage, "", false);
+  EXPECT_EQ(
+      article.at("text"),
+      "Harbour reopens\nThe harbour reopened on Tuesday after eleven weeks of repairs, and the first ferry left with "
+      "more passengers than seats & no delay.\nFishermen said that the new quay is higher than the old one, which "
+      "will matter when the spring tides come in a fortnight.");
+  EXPECT_EQ(article.at("title"), "Harbour reopens");
+  EXPECT_EQ(article.at("author"), "A. Writer");
+  EXPECT_EQ(article.at("date"), "2024-03-05T08:00:00Z");
+  EXPECT_EQ(article.at("language"), "en-GB");
+  EXPECT_EQ(article.at("url"), "https://paper.example/harbour");
+  const std::string all = read_html(kPage, "", true).at("text");
+  for (const char* part : {"Sport", "Ten things", "More stories", "All rights reserved"})
+    EXPECT_NE(all.find(part), std::string::npos) << part;
+  for (const char* never : {"hidden", "color"}) EXPECT_EQ(all.find(never), std::string::npos) << never;
+}
+
+TEST(Html, EncodingsAreThoseThatThePageNames) {
+  const std::string body = "<p>" + std::string(kGb) + "</p>";
+  EXPECT_EQ(read_html("<html><head><meta charset=\"gb18030\"></head><body>" + body, "", true).at("text"), kHello);
+  EXPECT_EQ(read_html("<html><body>" + body, "gb18030", true).at("text"), kHello);
+  EXPECT_EQ(read_html(cat("<p>", kHello, "</p>"), "", true).at("text"), kHello);
+}
+
+TEST(Html, BrokenAndHostilePagesAreReadAsFarAsTheyGo) {
+  EXPECT_EQ(read_html("<p>open <b>bold", "", true).at("text"), "open bold");
+  std::string deep;
+  for (int i = 0; i < 100000; ++i) deep += "<div>";
+  read_html(deep + "text", "", true);
+  EXPECT_EQ(read_html("", "", true).count("text"), 0u);
+  TempFolder folder;
+  const ReadBack back = read_text(folder, std::string("<p>nul \0 byte</p>", 18), source_of("html"));
+  EXPECT_EQ(back.rejects, std::vector<std::string>{"1@0 nul_byte"});
+}
+
+TEST(Mind, TablesHaveTheirColumns) {
+  TempFolder folder;
+  const ReadBack news = read_text(
+      folder, "N1\tsports\tgolf\tA title\tAn abstract\thttps://x.example\t[]\t[]\nN2\tshort\n", source_of("mind_news"));
+  ASSERT_EQ(news.documents.size(), 1u);
+  EXPECT_EQ(news.documents[0].at("title"), "A title");
+  EXPECT_EQ(news.documents[0].at("news_id"), "N1");
+  EXPECT_EQ(news.rejects.size(), 1u);
+  const ReadBack log =
+      read_text(folder, "1\tU1\t11/15/2019 8:55:22 AM\tN1 N2\tN3-1 N4-0\n", source_of("mind_behaviors"));
+  ASSERT_EQ(log.documents.size(), 1u);
+  EXPECT_EQ(log.documents[0].at("history"), "N1 N2");
+  EXPECT_EQ(log.documents[0].at("impressions"), "N3-1 N4-0");
 }
 
 }  // namespace

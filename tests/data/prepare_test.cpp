@@ -492,5 +492,82 @@ TEST(Inspect, FindsLeakage) {
   EXPECT_EQ(inspect_corpus(config.output, 0)["leakage"]["equal_texts"]["train/test"], 1) << "equal but for their case";
 }
 
+TEST(PrepareSources, AnArchiveAndAFolderGiveTheDocumentsOfThePlainFiles) {
+  TempFolder folder;
+  const std::string one = numbered_lines(400), two = numbered_lines(700).substr(one.size());
+  write_text(folder / "in/a.txt", one);
+  write_text(folder / "in/deep/b.txt", two);
+  const std::string archive = folder / "in.tar.gz";
+  ASSERT_EQ(std::system(cat("tar -C ", folder.path(), " --sort=name -czf ", archive, " in").c_str()), 0);
+  CorpusConfig plain = text_corpus(folder, folder / "in/a.txt", "text");
+  plain.sources[0].files.push_back(folder / "in/deep/b.txt");
+  const PrepareReport wanted = prepare_corpus(plain);
+  const auto texts = [](const std::string& path) {
+    const auto corpus = ShardSet::open(path);
+    std::vector<std::vector<int32_t>> found;
+    for (const Split split : {Split::kTrain, Split::kValidation, Split::kTest})
+      for (int64_t i = 0; i < corpus->size(split); ++i) {
+        const auto tokens = corpus->tokens(split, "text", i);
+        found.emplace_back(tokens.begin(), tokens.end());
+      }
+    return found;
+  };
+  const auto before = texts(plain.output);
+  ASSERT_EQ(wanted.kept, 700);
+  for (const std::string& source : {folder / "in", archive}) {
+    SCOPED_TRACE(source);
+    CorpusConfig config = text_corpus(folder, source, "text");
+    config.output = folder / "other";
+    PrepareOptions options;
+    options.replace = true;
+    options.ranks = 2;
+    EXPECT_EQ(prepare_corpus(config, options).kept, 700);
+    EXPECT_EQ(texts(config.output), before);
+  }
+}
+
+TEST(PrepareSources, StandardInputIsReadOnceAndKeptNowhere) {
+  TempFolder folder;
+  const std::string text = numbered_lines(300);
+  CorpusConfig file = text_corpus(folder, write_text(folder / "in.txt", text), "text");
+  file.output = folder / "from-file";
+  prepare_corpus(file);
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  std::thread writer([&] {
+    ASSERT_EQ(::write(ends[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    ::close(ends[1]);
+  });
+  const int own = ::dup(0);
+  ::dup2(ends[0], 0);
+  CorpusConfig config = text_corpus(folder, folder / "-", "text");
+  config.output = folder / "from-pipe";
+  PrepareOptions options;
+  options.ranks = 2;
+  const PrepareReport report = prepare_corpus(config, options);
+  ::dup2(own, 0);
+  writer.join();
+  for (const int descriptor : {own, ends[0]}) ::close(descriptor);
+  EXPECT_EQ(report.kept, 300);
+  const std::string manifest = read_file(config.output + "/corpus.json");
+  EXPECT_NE(manifest.find("\"name\": \"-\""), std::string::npos) << manifest;
+  for (const auto& [name, bytes] : all_files(config.output))
+    if (ends_with(name, ".h5")) {
+      EXPECT_EQ(bytes, read_file(cat(file.output, "/", name))) << name;
+    }
+  for (const auto& [name, bytes] : all_files(folder.path())) EXPECT_FALSE(ends_with(name, "standard-input")) << name;
+}
+
+TEST(PrepareSources, StandardInputBelongsToOneProcessAndOneSource) {
+  TempFolder folder;
+  CorpusConfig config = text_corpus(folder, folder / "-", "text");
+  PrepareOptions options;
+  options.task = PrepareOptions::Task{0, 2, "start"};
+  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config, options); }), std::vector<std::string>{"corpus.no_file"});
+  config.sources.push_back(config.sources[0]);
+  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }), std::vector<std::string>{"corpus.no_file"});
+  EXPECT_FALSE(exists(config.output));
+}
+
 }  // namespace
 }  // namespace broadsheet

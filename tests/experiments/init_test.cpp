@@ -194,13 +194,24 @@ TEST_F(Init, LabelsAndScoresMustBeSome) {
   EXPECT_EQ(code_of(wanted), "init.no_model");
 }
 
+TEST_F(Init, AnotherEncodingIsSeenAndWrittenDown) {
+  std::string text = "text,mood\n";
+  for (int i = 0; i < 60; ++i) text += cat("\xc4\xe3\xba\xc3 ", i, ",", i % 3 == 0 ? "\xba\xc3" : "\xbb\xb5", "\n");
+  InitOptions wanted = options(write("gb.csv", text), "classification");
+  wanted.text = "text";
+  wanted.label = "mood";
+  const InitFiles files = propose_files(wanted);
+  EXPECT_EQ(load(files).first.sources.at(0).encoding, "gb18030");
+  EXPECT_NE(files.corpus_yaml.find("坏 (40), 好 (20)"), std::string::npos) << files.corpus_yaml;
+}
+
 TEST_F(Init, OtherEncodingsAndDelimitersAreNamed) {
-  std::string latin = "text\n", semicolons = "text;mood\n";
+  std::string damaged = "text\n", semicolons = "text;mood\n";
   for (int i = 0; i < 30; ++i) {
-    latin += cat("caf\xe9 ", i, "\n");
+    damaged += cat("caf\x81 ", i, "\n");
     semicolons += cat("the plan ", i, ";glad\n");
   }
-  EXPECT_EQ(code_of(options(write("latin.csv", latin), "masked_lm")), "init.encoding");
+  EXPECT_EQ(code_of(options(write("damaged.csv", damaged), "masked_lm")), "init.encoding");
   EXPECT_EQ(code_of(options(write("semicolons.csv", semicolons), "masked_lm")), "init.delimiter");
   EXPECT_EQ(code_of(options(write("empty.csv", ""), "masked_lm")), "init.empty");
   EXPECT_EQ(code_of(options(folder_ + "/none.csv", "masked_lm")), "corpus.no_file");
