@@ -59,6 +59,8 @@ def train(parameters, variant, trial, model_folder):
             hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout), **options)
         if variant == "frozen":
             trainer.model.base_model.requires_grad_(False)
+            # Ours counts the pooler to the head. Frozen, it keeps every trial of these at the most frequent class.
+            trainer.model.base_model.pooler.requires_grad_(True)
         if trial is not None:
             trainer.add_callback(pruning_callback(trial, trainer))
         trainer.train()
