@@ -52,6 +52,9 @@ AddedTokenMatcher::AddedTokenMatcher(std::vector<Pattern> patterns) : patterns_(
   for (size_t i = 0; i < patterns_.size(); ++i) {
     const std::string& text = patterns_[i].text;
     by_text_.emplace(text, i);
+    bool& begins = begins_one_[static_cast<unsigned char>(text[0])];
+    if (!begins) first_bytes_ += text[0];
+    begins = true;
     if (text.size() > kShortText) {
       long_ones_.add(text, static_cast<int32_t>(i));
       continue;
@@ -79,10 +82,17 @@ const AddedTokenMatcher::Pattern* AddedTokenMatcher::match_at(std::string_view t
   return nullptr;
 }
 
+size_t AddedTokenMatcher::candidate(std::string_view text, size_t position) const {
+  if (first_bytes_.size() == 1) return text.find(first_bytes_[0], position);  // vectorised; "[" of most tokenizers
+  if (first_bytes_.empty()) return std::string_view::npos;
+  while (position < text.size() && !begins_one_[static_cast<unsigned char>(text[position])]) ++position;
+  return position < text.size() ? position : std::string_view::npos;
+}
+
 std::vector<AddedTokenMatcher::Piece> AddedTokenMatcher::split(std::string_view text) const {
   std::vector<Piece> pieces;
   size_t done = 0, spaces_from = 0, spaces_to = 0;  // the last spaces that were skipped, lest they are skipped again
-  for (size_t position = 0; !patterns_.empty() && position < text.size();) {
+  for (size_t position = candidate(text, 0); position < text.size(); position = candidate(text, position)) {
     const Pattern* pattern = match_at(text, position);
     if (pattern == nullptr) {
       ++position;

@@ -39,6 +39,8 @@ class AddedTokenMatcher {
   bool empty() const { return patterns_.empty(); }
   // Pieces of `text` in order; ordinary pieces are not empty.
   std::vector<Piece> split(std::string_view text) const;
+  // The first place from `position` on where a pattern may begin, judged by one byte; npos when there is none.
+  size_t candidate(std::string_view text, size_t position) const;
 
  private:
   const Pattern* match_at(std::string_view text, size_t position) const;
@@ -47,6 +49,8 @@ class AddedTokenMatcher {
   std::unordered_map<std::string_view, size_t> by_text_;        // views into patterns_
   std::array<std::vector<size_t>, 256> lengths_by_first_byte_;  // of the short ones: distinct, longest first
   LongTexts long_ones_;                                         // to positions in patterns_
+  std::string first_bytes_;                                     // of all of them: distinct
+  std::array<bool, 256> begins_one_{};                          // by first byte
 };
 
 }  // namespace broadsheet

@@ -9,6 +9,13 @@
 
 namespace broadsheet {
 
+std::vector<int32_t> Tokenizer::encode(std::string_view text) const {
+  std::vector<int32_t> ids;
+  ids.reserve(text.size() / 4 + 1);
+  encode_into(text, ids);
+  return ids;
+}
+
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& folder) {
   const std::string json = folder + "/tokenizer.json";
   const std::string vocabulary = folder + "/vocab.txt";

@@ -19,8 +19,10 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // Ids of `text` without special tokens and without truncation. `text` is UTF-8 (checked by the caller: is_utf8).
-  virtual std::vector<int32_t> encode(std::string_view text) const = 0;
+  // Appends the ids of `text` without special tokens and without truncation. `text` is UTF-8 (checked by the caller:
+  // is_utf8).
+  virtual void encode_into(std::string_view text, std::vector<int32_t>& ids) const = 0;
+  std::vector<int32_t> encode(std::string_view text) const;
   // Readable text of ids, special tokens skipped, in the manner of `tokenizers`' decode(skip_special_tokens=True).
   virtual std::string decode(const std::vector<int32_t>& ids) const = 0;
 

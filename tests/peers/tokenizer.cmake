@@ -3,3 +3,7 @@ target_link_libraries(tokenize_lines PRIVATE data)
 foreach(part corpora random code_points pairs decode)
   broadsheet_peer_test(tokenizer.${part} tokenizer_parity.py $<TARGET_FILE:tokenize_lines> ${part})
 endforeach()
+# Ours against them on the clock, for benchmarks/corpus/tokenizers/run.sh.
+add_executable(tokenize_texts ${PROJECT_SOURCE_DIR}/benchmarks/corpus/tokenizers/tokenize_texts.cpp)
+target_link_libraries(tokenize_texts PRIVATE data)
+target_precompile_headers(tokenize_texts REUSE_FROM broadsheet_pch)
