@@ -1,7 +1,10 @@
 #include "data/tokenizers/added_tokens.h"
 
 #include <algorithm>
+#include <set>
 
+#include "core/errors.h"
+#include "core/text.h"
 #include "data/tokenizers/unicode.h"
 
 namespace broadsheet {
@@ -115,6 +118,32 @@ std::vector<AddedTokenMatcher::Piece> AddedTokenMatcher::split(std::string_view 
   }
   if (done < text.size()) pieces.push_back({done, text.size(), -1});
   return pieces;
+}
+
+AddedVocabulary::AddedVocabulary(const std::vector<AddedToken>& added, const Normalize& normalize,
+                                 const std::string& source, std::vector<std::string>& tokens) {
+  std::vector<AddedTokenMatcher::Pattern> raw, normalized;
+  std::set<std::string> seen_raw, seen_normalized;
+  std::set<std::string> special;
+  for (const AddedToken& token : added) {
+    const std::string text = token.normalized ? normalize(token.content) : token.content;
+    auto& seen = token.normalized ? seen_normalized : seen_raw;
+    if (text.empty() || !seen.insert(text).second)
+      throw UserError(Fault{"tokenizer.added_token",
+                            {source, 0, 0},
+                            "added_tokens",
+                            cat("the token '", printable(token.content), "' (id ", token.id, ") ",
+                                text.empty() ? "is empty once normalised" : "coincides with another once normalised"),
+                            "remove it, or set its \"normalized\" to false"});
+    (token.normalized ? normalized : raw).push_back({text, token});
+    if (tokens.size() <= static_cast<size_t>(token.id)) tokens.resize(static_cast<size_t>(token.id) + 1);
+    tokens[static_cast<size_t>(token.id)] = text;
+    if (token.special) special.insert(token.content);
+  }
+  skipped_.resize(tokens.size());
+  for (size_t id = 0; id < tokens.size(); ++id) skipped_[id] = special.count(tokens[id]) > 0;
+  raw_ = std::make_unique<AddedTokenMatcher>(std::move(raw));
+  normalized_ = std::make_unique<AddedTokenMatcher>(std::move(normalized));
 }
 
 }  // namespace broadsheet

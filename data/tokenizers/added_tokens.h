@@ -3,7 +3,8 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -51,6 +52,26 @@ class AddedTokenMatcher {
   LongTexts long_ones_;                                         // to positions in patterns_
   std::string first_bytes_;                                     // of all of them: distinct
   std::array<bool, 256> begins_one_{};                          // by first byte
+};
+
+// The added tokens of one tokenizer: those that are looked for in the text as it is, then those in the normalised text.
+// Immutable after construction.
+class AddedVocabulary {
+ public:
+  using Normalize = std::function<std::string(const std::string&)>;
+  // Puts the tokens, as decode sees them, into `tokens` by id. Throws UserError when two normalised ones coincide or
+  // one is empty; `source` is the file to name.
+  AddedVocabulary(const std::vector<AddedToken>& added, const Normalize& normalize, const std::string& source,
+                  std::vector<std::string>& tokens);
+
+  const AddedTokenMatcher& raw() const { return *raw_; }
+  const AddedTokenMatcher& normalized() const { return *normalized_; }
+  // Special, by its text; `id` is one of `tokens`.
+  bool skipped(int32_t id) const { return skipped_[static_cast<size_t>(id)]; }
+
+ private:
+  std::unique_ptr<AddedTokenMatcher> raw_, normalized_;
+  std::vector<bool> skipped_;  // by id
 };
 
 }  // namespace broadsheet

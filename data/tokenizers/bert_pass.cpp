@@ -1,40 +1,12 @@
 #include "data/tokenizers/bert_pass.h"
 
-#include <utility>
+#include "data/tokenizers/ascii.h"
 
 namespace broadsheet {
 namespace {
 
-constexpr uint64_t kOnes = 0x0101010101010101u;
-constexpr uint64_t kHighBits = 0x80 * kOnes;
-
 constexpr uint8_t bits(CodePointClass which) {
   return static_cast<uint8_t>(which);
-}
-
-// The high bit of every byte from `low` to `high`, where all bytes are below 0x80.
-constexpr uint64_t in_range(uint64_t bytes, char low, char high) {
-  return (bytes + (0x80 - static_cast<uint64_t>(low)) * kOnes) &
-         ~(bytes + (0x7F - static_cast<uint64_t>(high)) * kOnes);
-}
-
-// Bytes read together that are letters and digits of ASCII.
-struct LettersAndDigits {
-  explicit LettersAndDigits(uint64_t bytes) {
-    const uint64_t ascii = bytes & ~kHighBits;
-    capitals = in_range(ascii, 'A', 'Z') & ~bytes & kHighBits;
-    const uint64_t small = in_range(ascii, 'a', 'z'), digits = in_range(ascii, '0', '9');
-    const uint64_t others = ~(capitals | ((small | digits) & ~bytes)) & kHighBits;
-    count = others == 0 ? 8 : static_cast<size_t>(std::countr_zero(others)) / 8;
-  }
-  uint64_t capitals;  // the high bit of each
-  size_t count;       // of them at the beginning
-};
-
-// The bytes from `position` on; zeros behind the end of the text.
-uint64_t eight_at(std::string_view text, size_t position) {
-  if (position + 8 <= text.size()) return load_eight(text.data() + position);
-  return position < text.size() ? ShortText(text.substr(position)).low : 0;
 }
 
 }  // namespace
@@ -109,18 +81,18 @@ class BertPass::Run {
   // with nothing read, where the text goes on in another way.
   bool ascii_word() {
     uint64_t low = eight_at(text_, position_), high = 0;
-    const LettersAndDigits first(low);
-    size_t length = first.count;
+    size_t length = leading_letters_and_digits(low);
     if (length == 0) return false;
-    if (pass_.options_.lowercase) low |= first.capitals >> 2;
     if (length == 8) {
       high = eight_at(text_, position_ + 8);
-      const LettersAndDigits second(high);
-      if (pass_.options_.lowercase) high |= second.capitals >> 2;
-      length += second.count;
-      high = first_bytes(high, second.count);
-    } else {
-      low = first_bytes(low, length);
+      const size_t more = leading_letters_and_digits(high);
+      length += more;
+      high = first_bytes(high, more);
+    }
+    low = first_bytes(low, length);
+    if (pass_.options_.lowercase) {
+      low = ascii_lower(low);
+      high = ascii_lower(high);
     }
     const size_t end = position_ + length;
     if (end == text_.size()) {

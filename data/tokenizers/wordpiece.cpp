@@ -1,8 +1,5 @@
 #include "data/tokenizers/wordpiece.h"
 
-#include <algorithm>
-#include <set>
-
 #include "core/checksum.h"
 #include "core/errors.h"
 #include "core/text.h"
@@ -36,36 +33,13 @@ WordPieceTokenizer::WordPieceTokenizer(WordPieceSpec spec, const std::string& so
     : spec_(std::move(spec)),
       tokens_(spec_.vocabulary),
       words_(spec_.vocabulary, spec_.continuing_prefix, spec_.unk_token, spec_.max_input_chars_per_word),
-      pass_(spec_.normalizer, words_) {
-  index_added(source);
-  special_ = {find(spec_.pad_token), words_.unknown(), find(spec_.cls_token), find(spec_.sep_token),
-              find(spec_.mask_token)};
+      pass_(spec_.normalizer, words_),
+      added_(
+          spec_.added, [this](const std::string& text) { return bert_normalize(text, spec_.normalizer); }, source,
+          tokens_) {
+  special_ = {find(spec_.names.pad), words_.unknown(), find(spec_.names.cls), find(spec_.names.sep),
+              find(spec_.names.mask)};
   fingerprint_ = compute_fingerprint();
-}
-
-void WordPieceTokenizer::index_added(const std::string& source) {
-  std::vector<AddedTokenMatcher::Pattern> raw, normalized;
-  std::set<std::string> seen_raw, seen_normalized;
-  std::set<std::string> special;
-  for (const AddedToken& token : spec_.added) {
-    const std::string text = token.normalized ? bert_normalize(token.content, spec_.normalizer) : token.content;
-    auto& seen = token.normalized ? seen_normalized : seen_raw;
-    if (text.empty() || !seen.insert(text).second)
-      throw UserError(Fault{"tokenizer.added_token",
-                            {source, 0, 0},
-                            "added_tokens",
-                            cat("the token '", printable(token.content), "' (id ", token.id, ") ",
-                                text.empty() ? "is empty once normalised" : "coincides with another once normalised"),
-                            "remove it, or set its \"normalized\" to false"});
-    (token.normalized ? normalized : raw).push_back({text, token});
-    if (tokens_.size() <= static_cast<size_t>(token.id)) tokens_.resize(static_cast<size_t>(token.id) + 1);
-    tokens_[static_cast<size_t>(token.id)] = text;
-    if (token.special) special.insert(token.content);
-  }
-  skipped_.resize(tokens_.size());
-  for (size_t id = 0; id < tokens_.size(); ++id) skipped_[id] = special.count(tokens_[id]) > 0;
-  raw_ = std::make_unique<AddedTokenMatcher>(std::move(raw));
-  normalized_ = std::make_unique<AddedTokenMatcher>(std::move(normalized));
 }
 
 int32_t WordPieceTokenizer::find(const std::string& token) const {
@@ -76,13 +50,13 @@ int32_t WordPieceTokenizer::find(const std::string& token) const {
 
 void WordPieceTokenizer::encode_into(std::string_view text, std::vector<int32_t>& ids) const {
   const auto ordinary = [this, &ids](std::string_view part) {
-    if (!normalized_->empty() || !pass_.encode(part, ids)) encode_in_steps(part, ids);
+    if (!added_.normalized().empty() || !pass_.encode(part, ids)) encode_in_steps(part, ids);
   };
-  if (raw_->candidate(text, 0) == std::string_view::npos) {
+  if (added_.raw().candidate(text, 0) == std::string_view::npos) {
     ordinary(text);
     return;
   }
-  for (const auto& piece : raw_->split(text)) {
+  for (const auto& piece : added_.raw().split(text)) {
     if (piece.id >= 0)
       ids.push_back(piece.id);
     else
@@ -92,7 +66,7 @@ void WordPieceTokenizer::encode_into(std::string_view text, std::vector<int32_t>
 
 void WordPieceTokenizer::encode_in_steps(std::string_view text, std::vector<int32_t>& ids) const {
   const std::string normal = bert_normalize(text, spec_.normalizer);
-  for (const auto& part : normalized_->split(normal)) {
+  for (const auto& part : added_.normalized().split(normal)) {
     if (part.id >= 0)
       ids.push_back(part.id);
     else
@@ -119,7 +93,7 @@ std::string WordPieceTokenizer::decode(const std::vector<int32_t>& ids) const {
   std::string text;
   bool first = true;
   for (const int32_t id : ids) {
-    if (id < 0 || id >= vocab_size() || skipped_[static_cast<size_t>(id)]) continue;
+    if (id < 0 || id >= vocab_size() || added_.skipped(id)) continue;
     std::string token = tokens_[static_cast<size_t>(id)];
     if (token.empty()) continue;
     if (!spec_.has_decoder) {
@@ -143,7 +117,7 @@ const std::string& WordPieceTokenizer::token(int32_t id) const {
 }
 
 bool WordPieceTokenizer::continues_word(int32_t id) const {
-  return id >= 0 && id < vocab_size() && !skipped_[static_cast<size_t>(id)] &&
+  return id >= 0 && id < vocab_size() && !added_.skipped(id) &&
          starts_with(tokens_[static_cast<size_t>(id)], spec_.continuing_prefix);
 }
 

@@ -10,12 +10,13 @@
 #include "data/tokenizers/added_tokens.h"
 #include "data/tokenizers/bert_normalizer.h"
 #include "data/tokenizers/bert_pass.h"
+#include "data/tokenizers/special_names.h"
 #include "data/tokenizers/tokenizer.h"
 #include "data/tokenizers/word_cutter.h"
 
 namespace broadsheet {
 
-// Everything that a tokenizer's files say, checked by the readers (tokenizer_json.cpp, vocab_txt.cpp).
+// Everything that a tokenizer's files say, checked by the readers (wordpiece_json.cpp, vocab_txt.cpp).
 struct WordPieceSpec {
   std::vector<std::string> vocabulary;  // by id; "" where no token has the id
   std::vector<AddedToken> added;        // ids inside the vocabulary or right behind it, ascending
@@ -26,7 +27,7 @@ struct WordPieceSpec {
   bool has_decoder = true;  // without one, decode joins tokens by spaces
   std::string decoder_prefix = "##";
   bool decoder_cleanup = true;
-  std::string pad_token = "[PAD]", cls_token = "[CLS]", sep_token = "[SEP]", mask_token = "[MASK]";
+  SpecialNames names{"[PAD]", "[CLS]", "[SEP]", "[MASK]"};
 };
 
 class WordPieceTokenizer : public Tokenizer {
@@ -44,7 +45,6 @@ class WordPieceTokenizer : public Tokenizer {
   const std::string& fingerprint() const override { return fingerprint_; }
 
  private:
-  void index_added(const std::string& source);
   // The way of the definition, one step after the other.
   void encode_in_steps(std::string_view text, std::vector<int32_t>& ids) const;
   void encode_normalized(std::string_view text, std::vector<int32_t>& ids) const;
@@ -53,10 +53,9 @@ class WordPieceTokenizer : public Tokenizer {
 
   WordPieceSpec spec_;
   std::vector<std::string> tokens_;  // by id, added tokens included; as decode sees them
-  std::vector<bool> skipped_;        // by id: special
   WordCutter words_;                 // views into spec_.vocabulary
   BertPass pass_;
-  std::unique_ptr<AddedTokenMatcher> raw_, normalized_;
+  AddedVocabulary added_;
   SpecialTokens special_;
   std::string fingerprint_;
 };

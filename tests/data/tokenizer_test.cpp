@@ -321,8 +321,8 @@ TEST_F(TokenizerTest, SaysWhatIsNotInThisVersion) {
     EXPECT_EQ(found.place.file, (folder_ / "tokenizer.json").string());
     EXPECT_NE(found.what.find(word), std::string::npos) << to_string(found);
   };
-  expect("model.type", "'BPE' is not in this version", [](Json& j) { j["model"]["type"] = "BPE"; });
-  expect("model.type", "'Unigram' is not in this version", [](Json& j) { j["model"]["type"] = "Unigram"; });
+  expect("model.type", "'Unigram' is not in this version, which reads 'WordPiece', 'BPE'",
+         [](Json& j) { j["model"]["type"] = "Unigram"; });
   expect("normalizer.type", "not in this version", [](Json& j) { j["normalizer"] = {{"type", "NFC"}}; });
   expect("normalizer", "wanted an object", [](Json& j) { j["normalizer"] = nullptr; });
   expect("pre_tokenizer.type", "not in this version", [](Json& j) { j["pre_tokenizer"]["type"] = "ByteLevel"; });
