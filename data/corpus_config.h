@@ -49,7 +49,7 @@ struct CorpusConfig {
   std::string kind = "corpus";
   std::string name;
   std::string output;     // folder of the corpus, resolved against the file
-  std::string tokenizer;  // folder with tokenizer.json or vocab.txt, resolved
+  std::string tokenizer;  // folder with tokenizer.json, vocab.txt or vocab.json, resolved
   std::vector<SourceConfig> sources;
   std::map<std::string, FieldConfig> fields;  // by name
   SplitConfig split;

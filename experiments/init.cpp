@@ -236,13 +236,14 @@ std::string field_line(const std::string& name, const std::string& from, const s
 std::string corpus_text(const Proposal& proposal, const std::string& name) {
   const InitOptions& options = proposal.options;
   const DataLook& look = proposal.look;
-  std::string text = cat(
-      "# Made by `broadsheet init` from ", looked_at(proposal), " of ", one_line(file_name(options.data)), ".\n",
-      "# Next: broadsheet prepare corpus.yaml\n", "schema: 1\nkind: corpus\n", "name: ", yaml(name), "\n",
-      "output: ", yaml("corpora/" + name), "          # the folder that prepare makes\n",
-      "tokenizer: ", yaml(relative_to(options.model, options.out)), "   # a folder with tokenizer.json or vocab.txt\n",
-      "sources:\n  - files: ", yaml(relative_to(options.data, options.out)),
-      "   # a name, a pattern such as data/*.csv, or a list\n", "    format: ", look.format, "\n");
+  std::string text =
+      cat("# Made by `broadsheet init` from ", looked_at(proposal), " of ", one_line(file_name(options.data)), ".\n",
+          "# Next: broadsheet prepare corpus.yaml\n", "schema: 1\nkind: corpus\n", "name: ", yaml(name), "\n",
+          "output: ", yaml("corpora/" + name), "          # the folder that prepare makes\n",
+          "tokenizer: ", yaml(relative_to(options.model, options.out)),
+          "   # a folder with tokenizer.json, vocab.txt or vocab.json\n",
+          "sources:\n  - files: ", yaml(relative_to(options.data, options.out)),
+          "   # a name, a pattern such as data/*.csv, or a list\n", "    format: ", look.format, "\n");
   if (look.encoding != "utf-8") text += cat("    encoding: ", look.encoding, "\n");
   if (look.format == "csv" || look.format == "tsv") {
     text += cat("    header: ", look.header ? "true" : "false", "\n");

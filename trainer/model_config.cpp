@@ -37,7 +37,7 @@ void check_model(const ModelConfig& model, const std::string& prefix, ConfigRead
     }
   } else if (model.tokenizer.empty() && !both) {
     reader.fault(join_key(prefix, "tokenizer"), "config.required", "missing, wanted a path",
-                 "a model from scratch needs a folder with tokenizer.json or vocab.txt");
+                 "a model from scratch needs a folder with tokenizer.json, vocab.txt or vocab.json");
   }
   if (!model.from.empty() && !exists(model.from)) {
     const ConfigNode* node = reader.given(from);
@@ -105,7 +105,8 @@ const Section<ModelConfig>& model_section() {
           .key(
               "config", &ModelConfig::config, raw_map("a map with the keys of a config.json"),
               "From scratch: what differs from the architecture's defaults, in the keys of Hugging Face's config.json.")
-          .key("tokenizer", &ModelConfig::tokenizer, path(), "From scratch: folder with tokenizer.json or vocab.txt.")
+          .key("tokenizer", &ModelConfig::tokenizer, path(),
+               "From scratch: folder with tokenizer.json, vocab.txt or vocab.json.")
           .check(check_model);
   return section;
 }

@@ -1,7 +1,10 @@
 #include "data/tokenizers/added_tokens.h"
 
 #include <algorithm>
+#include <set>
 
+#include "core/errors.h"
+#include "core/text.h"
 #include "data/tokenizers/unicode.h"
 
 namespace broadsheet {
@@ -52,6 +55,9 @@ AddedTokenMatcher::AddedTokenMatcher(std::vector<Pattern> patterns) : patterns_(
   for (size_t i = 0; i < patterns_.size(); ++i) {
     const std::string& text = patterns_[i].text;
     by_text_.emplace(text, i);
+    bool& begins = begins_one_[static_cast<unsigned char>(text[0])];
+    if (!begins) first_bytes_ += text[0];
+    begins = true;
     if (text.size() > kShortText) {
       long_ones_.add(text, static_cast<int32_t>(i));
       continue;
@@ -79,10 +85,17 @@ const AddedTokenMatcher::Pattern* AddedTokenMatcher::match_at(std::string_view t
   return nullptr;
 }
 
+size_t AddedTokenMatcher::candidate(std::string_view text, size_t position) const {
+  if (first_bytes_.size() == 1) return text.find(first_bytes_[0], position);  // vectorised; "[" of most tokenizers
+  if (first_bytes_.empty()) return std::string_view::npos;
+  while (position < text.size() && !begins_one_[static_cast<unsigned char>(text[position])]) ++position;
+  return position < text.size() ? position : std::string_view::npos;
+}
+
 std::vector<AddedTokenMatcher::Piece> AddedTokenMatcher::split(std::string_view text) const {
   std::vector<Piece> pieces;
   size_t done = 0, spaces_from = 0, spaces_to = 0;  // the last spaces that were skipped, lest they are skipped again
-  for (size_t position = 0; !patterns_.empty() && position < text.size();) {
+  for (size_t position = candidate(text, 0); position < text.size(); position = candidate(text, position)) {
     const Pattern* pattern = match_at(text, position);
     if (pattern == nullptr) {
       ++position;
@@ -105,6 +118,32 @@ std::vector<AddedTokenMatcher::Piece> AddedTokenMatcher::split(std::string_view 
   }
   if (done < text.size()) pieces.push_back({done, text.size(), -1});
   return pieces;
+}
+
+AddedVocabulary::AddedVocabulary(const std::vector<AddedToken>& added, const Normalize& normalize,
+                                 const std::string& source, std::vector<std::string>& tokens) {
+  std::vector<AddedTokenMatcher::Pattern> raw, normalized;
+  std::set<std::string> seen_raw, seen_normalized;
+  std::set<std::string> special;
+  for (const AddedToken& token : added) {
+    const std::string text = token.normalized ? normalize(token.content) : token.content;
+    auto& seen = token.normalized ? seen_normalized : seen_raw;
+    if (text.empty() || !seen.insert(text).second)
+      throw UserError(Fault{"tokenizer.added_token",
+                            {source, 0, 0},
+                            "added_tokens",
+                            cat("the token '", printable(token.content), "' (id ", token.id, ") ",
+                                text.empty() ? "is empty once normalised" : "coincides with another once normalised"),
+                            "remove it, or set its \"normalized\" to false"});
+    (token.normalized ? normalized : raw).push_back({text, token});
+    if (tokens.size() <= static_cast<size_t>(token.id)) tokens.resize(static_cast<size_t>(token.id) + 1);
+    tokens[static_cast<size_t>(token.id)] = text;
+    if (token.special) special.insert(token.content);
+  }
+  skipped_.resize(tokens.size());
+  for (size_t id = 0; id < tokens.size(); ++id) skipped_[id] = special.count(tokens[id]) > 0;
+  raw_ = std::make_unique<AddedTokenMatcher>(std::move(raw));
+  normalized_ = std::make_unique<AddedTokenMatcher>(std::move(normalized));
 }
 
 }  // namespace broadsheet

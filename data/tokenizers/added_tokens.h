@@ -3,7 +3,8 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -39,6 +40,8 @@ class AddedTokenMatcher {
   bool empty() const { return patterns_.empty(); }
   // Pieces of `text` in order; ordinary pieces are not empty.
   std::vector<Piece> split(std::string_view text) const;
+  // The first place from `position` on where a pattern may begin, judged by one byte; npos when there is none.
+  size_t candidate(std::string_view text, size_t position) const;
 
  private:
   const Pattern* match_at(std::string_view text, size_t position) const;
@@ -47,6 +50,28 @@ class AddedTokenMatcher {
   std::unordered_map<std::string_view, size_t> by_text_;        // views into patterns_
   std::array<std::vector<size_t>, 256> lengths_by_first_byte_;  // of the short ones: distinct, longest first
   LongTexts long_ones_;                                         // to positions in patterns_
+  std::string first_bytes_;                                     // of all of them: distinct
+  std::array<bool, 256> begins_one_{};                          // by first byte
+};
+
+// The added tokens of one tokenizer: those that are looked for in the text as it is, then those in the normalised text.
+// Immutable after construction.
+class AddedVocabulary {
+ public:
+  using Normalize = std::function<std::string(const std::string&)>;
+  // Puts the tokens, as decode sees them, into `tokens` by id. Throws UserError when two normalised ones coincide or
+  // one is empty; `source` is the file to name.
+  AddedVocabulary(const std::vector<AddedToken>& added, const Normalize& normalize, const std::string& source,
+                  std::vector<std::string>& tokens);
+
+  const AddedTokenMatcher& raw() const { return *raw_; }
+  const AddedTokenMatcher& normalized() const { return *normalized_; }
+  // Special, by its text; `id` is one of `tokens`.
+  bool skipped(int32_t id) const { return skipped_[static_cast<size_t>(id)]; }
+
+ private:
+  std::unique_ptr<AddedTokenMatcher> raw_, normalized_;
+  std::vector<bool> skipped_;  // by id
 };
 
 }  // namespace broadsheet

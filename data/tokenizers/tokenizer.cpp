@@ -1,34 +1,57 @@
 #include "data/tokenizers/tokenizer.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "core/durable.h"
 #include "core/errors.h"
 #include "core/text.h"
+#include "data/tokenizers/bpe_files.h"
+#include "data/tokenizers/json_section.h"
+#include "data/tokenizers/special_names.h"
 #include "data/tokenizers/wordpiece_files.h"
 
 namespace broadsheet {
 
-std::unique_ptr<Tokenizer> load_tokenizer(const std::string& folder) {
-  const std::string json = folder + "/tokenizer.json";
-  const std::string vocabulary = folder + "/vocab.txt";
-  if (exists(json)) {
-    WordPieceSpec spec = read_tokenizer_json(json);
-    read_special_names(folder, spec);
-    return std::make_unique<WordPieceTokenizer>(std::move(spec), json);
+std::vector<int32_t> Tokenizer::encode(std::string_view text) const {
+  std::vector<int32_t> ids;
+  ids.reserve(text.size() / 4 + 1);
+  encode_into(text, ids);
+  return ids;
+}
+
+namespace {
+
+std::unique_ptr<Tokenizer> load_tokenizer_json(const std::string& folder, const std::string& file) {
+  const nlohmann::json json = read_tokenizer_json_file(file);
+  if (model_of_tokenizer_json(Section(file, "", json)) == "BPE") {
+    BpeSpec spec = read_bpe_json(file, json);
+    read_special_names(folder, spec.names);
+    return std::make_unique<BpeTokenizer>(std::move(spec), file);
   }
-  if (exists(vocabulary)) return std::make_unique<WordPieceTokenizer>(read_vocab_txt(folder), vocabulary);
+  WordPieceSpec spec = read_wordpiece_json(file, json);
+  read_special_names(folder, spec.names);
+  return std::make_unique<WordPieceTokenizer>(std::move(spec), file);
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& folder) {
+  const auto file = [&folder](const char* name) { return cat(folder, "/", name); };
+  if (exists(file("tokenizer.json"))) return load_tokenizer_json(folder, file("tokenizer.json"));
+  if (exists(file("vocab.txt"))) return std::make_unique<WordPieceTokenizer>(read_vocab_txt(folder), file("vocab.txt"));
+  if (exists(file("vocab.json"))) return std::make_unique<BpeTokenizer>(read_bpe_folder(folder), file("vocab.json"));
   throw UserError(Fault{"tokenizer.missing",
                         {folder, 0, 0},
                         "",
-                        exists(folder) ? "has neither tokenizer.json nor vocab.txt" : "does not exist",
+                        exists(folder) ? "has neither tokenizer.json nor vocab.txt nor vocab.json" : "does not exist",
                         "name a folder with a tokenizer's files"});
 }
 
 std::vector<std::string> tokenizer_files(const std::string& folder) {
   std::vector<std::string> names;
-  for (const char* name :
-       {"tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"})
+  for (const char* name : {"tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
+                           "special_tokens_map.json", "added_tokens.json"})
     if (exists(cat(folder, "/", name))) names.push_back(name);
   return names;
 }

@@ -19,8 +19,10 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // Ids of `text` without special tokens and without truncation. `text` is UTF-8 (checked by the caller: is_utf8).
-  virtual std::vector<int32_t> encode(std::string_view text) const = 0;
+  // Appends the ids of `text` without special tokens and without truncation. `text` is UTF-8 (checked by the caller:
+  // is_utf8).
+  virtual void encode_into(std::string_view text, std::vector<int32_t>& ids) const = 0;
+  std::vector<int32_t> encode(std::string_view text) const;
   // Readable text of ids, special tokens skipped, in the manner of `tokenizers`' decode(skip_special_tokens=True).
   virtual std::string decode(const std::vector<int32_t>& ids) const = 0;
 
@@ -29,18 +31,20 @@ class Tokenizer {
   virtual SpecialTokens special_tokens() const = 0;
   // True where the id continues a word ("##ing"); whole-word masking asks.
   virtual bool continues_word(int32_t id) const = 0;
-  // SHA-256 over the vocabulary and every option that changes ids, but not over the file's bytes: vocab.txt and
-  // tokenizer.json of one model agree. A corpus records it, and a run refuses a corpus made with another.
+  // SHA-256 over the vocabulary and every option that changes ids, but not over the file's bytes: vocab.txt (or
+  // vocab.json and merges.txt) and tokenizer.json of one model agree. A corpus records it, and a run refuses a corpus
+  // made with another.
   virtual const std::string& fingerprint() const = 0;
 };
 
-// Reads `folder`/tokenizer.json, else vocab.txt (+ tokenizer_config.json: do_lower_case, strip_accents,
-// tokenize_chinese_chars). The truncation and padding that some tokenizer.json files bake in are ignored.
+// Reads `folder`/tokenizer.json (WordPiece or byte-level BPE), else vocab.txt (WordPiece; + tokenizer_config.json:
+// do_lower_case, strip_accents, tokenize_chinese_chars), else vocab.json and merges.txt (BPE; + tokenizer_config.json:
+// add_prefix_space). The truncation and padding that some tokenizer.json files bake in are ignored.
 // Throws UserError ("tokenizer.*") naming file and key; sizes are checked before memory is taken.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& folder);
 
-// Names of the files in `folder` that make up its tokenizer (tokenizer.json, vocab.txt, tokenizer_config.json,
-// special_tokens_map.json, ...): what a model folder of ours must carry along.
+// Names of the files in `folder` that make up its tokenizer (tokenizer.json, vocab.txt, vocab.json, merges.txt,
+// tokenizer_config.json, special_tokens_map.json, ...): what a model folder of ours must carry along.
 std::vector<std::string> tokenizer_files(const std::string& folder);
 
 // Cuts the ends of two sequences until a.size() + b.size() <= budget, the longer one first, as "longest_first" of

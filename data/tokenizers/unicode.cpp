@@ -87,7 +87,7 @@ bool is_chinese(char32_t c) {
          (c >= 0x2F800 && c <= 0x2FA1F);
 }
 
-char32_t next_code_point(std::string_view text, size_t& position) {
+char32_t any_code_point(std::string_view text, size_t& position) {
   const auto first = static_cast<unsigned char>(text[position++]);
   if (first < 0x80) return first;
   const int extra = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : first >= 0xC2 ? 1 : 0;

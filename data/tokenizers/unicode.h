@@ -45,7 +45,17 @@ uint8_t combining_class(char32_t c);
 bool is_chinese(char32_t c);
 
 // The code point at text[position], which moves behind it. Malformed bytes give U+FFFD, one byte each.
-char32_t next_code_point(std::string_view text, size_t& position);
+char32_t any_code_point(std::string_view text, size_t& position);
+inline char32_t next_code_point(std::string_view text, size_t& position) {
+  if (position + 3 > text.size()) return any_code_point(text, position);
+  const auto first = static_cast<unsigned char>(text[position]),
+             second = static_cast<unsigned char>(text[position + 1]),
+             third = static_cast<unsigned char>(text[position + 2]);
+  const bool three = (first & 0xF0) == 0xE0 && (second & 0xC0) == 0x80 && (third & 0xC0) == 0x80;
+  if (!three) return any_code_point(text, position);
+  position += 3;  // most of what is not ASCII
+  return char32_t{first & 0x0Fu} << 12 | char32_t{second & 0x3Fu} << 6 | (third & 0x3Fu);
+}
 void append_utf8(char32_t c, std::string& out);
 
 }  // namespace broadsheet

@@ -5,6 +5,7 @@
 #include "core/durable.h"
 #include "core/errors.h"
 #include "core/text.h"
+#include "data/tokenizers/json_section.h"
 #include "data/tokenizers/wordpiece_files.h"
 
 namespace broadsheet {
@@ -46,31 +47,7 @@ bool flag(const Json& config, const std::string& file, const char* key, bool mis
   return found->get<bool>();
 }
 
-// A special token is its text, or an object with its text as "content".
-void read_name(const Json& config, const std::string& file, const char* key, std::string& name) {
-  auto found = config.find(key);
-  if (found == config.end() || found->is_null()) return;
-  const Json& value = found->is_object() && found->contains("content") ? (*found)["content"] : *found;
-  if (!value.is_string() || value.get_ref<const std::string&>().empty())
-    fail(file, key, "is not a token", "write the token's text");
-  name = value.get<std::string>();
-}
-
-void read_names(const Json& config, const std::string& file, WordPieceSpec& spec) {
-  read_name(config, file, "pad_token", spec.pad_token);
-  read_name(config, file, "cls_token", spec.cls_token);
-  read_name(config, file, "sep_token", spec.sep_token);
-  read_name(config, file, "mask_token", spec.mask_token);
-}
-
 }  // namespace
-
-void read_special_names(const std::string& folder, WordPieceSpec& spec) {
-  for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
-    const std::string file = cat(folder, "/", name);
-    if (exists(file)) read_names(read_tokenizer_json_file(file), file, spec);
-  }
-}
 
 WordPieceSpec read_vocab_txt(const std::string& folder) {
   WordPieceSpec spec;
@@ -87,9 +64,9 @@ WordPieceSpec read_vocab_txt(const std::string& folder) {
     spec.normalizer.lowercase = flag(config, config_file, "do_lower_case", true);
     spec.normalizer.strip_accents = flag(config, config_file, "strip_accents", spec.normalizer.lowercase);
     spec.normalizer.handle_chinese_chars = flag(config, config_file, "tokenize_chinese_chars", true);
-    read_name(config, config_file, "unk_token", spec.unk_token);
+    read_special_name(Section(config_file, "", config), "unk_token", spec.unk_token);
   }
-  read_special_names(folder, spec);
+  read_special_names(folder, spec.names);
 
   std::unordered_map<std::string, size_t> last;
   const std::vector<std::string> lines = read_lines(file);
@@ -109,7 +86,7 @@ WordPieceSpec read_vocab_txt(const std::string& folder) {
   if (find(spec.unk_token) == last.end())
     fail(file, "", cat("lacks the unknown token '", spec.unk_token, "'"),
          "add it, or name it in tokenizer_config.json");
-  for (const std::string& token : {spec.pad_token, spec.unk_token, spec.cls_token, spec.sep_token, spec.mask_token}) {
+  for (const std::string& token : {spec.names.pad, spec.unk_token, spec.names.cls, spec.names.sep, spec.names.mask}) {
     const auto known = find(token);
     const bool twice = std::any_of(spec.added.begin(), spec.added.end(),
                                    [&token](const AddedToken& added) { return added.content == token; });

@@ -5,17 +5,18 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "data/tokenizers/added_tokens.h"
 #include "data/tokenizers/bert_normalizer.h"
-#include "data/tokenizers/long_texts.h"
+#include "data/tokenizers/bert_pass.h"
+#include "data/tokenizers/special_names.h"
 #include "data/tokenizers/tokenizer.h"
+#include "data/tokenizers/word_cutter.h"
 
 namespace broadsheet {
 
-// Everything that a tokenizer's files say, checked by the readers (tokenizer_json.cpp, vocab_txt.cpp).
+// Everything that a tokenizer's files say, checked by the readers (wordpiece_json.cpp, vocab_txt.cpp).
 struct WordPieceSpec {
   std::vector<std::string> vocabulary;  // by id; "" where no token has the id
   std::vector<AddedToken> added;        // ids inside the vocabulary or right behind it, ascending
@@ -26,7 +27,7 @@ struct WordPieceSpec {
   bool has_decoder = true;  // without one, decode joins tokens by spaces
   std::string decoder_prefix = "##";
   bool decoder_cleanup = true;
-  std::string pad_token = "[PAD]", cls_token = "[CLS]", sep_token = "[SEP]", mask_token = "[MASK]";
+  SpecialNames names{"[PAD]", "[CLS]", "[SEP]", "[MASK]"};
 };
 
 class WordPieceTokenizer : public Tokenizer {
@@ -35,7 +36,7 @@ class WordPieceTokenizer : public Tokenizer {
   WordPieceTokenizer(WordPieceSpec spec, const std::string& source);
   WordPieceTokenizer(const WordPieceTokenizer&) = delete;
 
-  std::vector<int32_t> encode(std::string_view text) const override;
+  void encode_into(std::string_view text, std::vector<int32_t>& ids) const override;
   std::string decode(const std::vector<int32_t>& ids) const override;
   int32_t vocab_size() const override { return static_cast<int32_t>(tokens_.size()); }
   const std::string& token(int32_t id) const override;
@@ -44,30 +45,17 @@ class WordPieceTokenizer : public Tokenizer {
   const std::string& fingerprint() const override { return fingerprint_; }
 
  private:
-  using Lookup = std::unordered_map<std::string_view, int32_t>;
-
-  void index_vocabulary();
-  void index_added(const std::string& source);
+  // The way of the definition, one step after the other.
+  void encode_in_steps(std::string_view text, std::vector<int32_t>& ids) const;
   void encode_normalized(std::string_view text, std::vector<int32_t>& ids) const;
-  void encode_word(std::string_view word, std::vector<int32_t>& ids) const;
-  // Pieces of words: those that begin one, or those that continue one (without the prefix).
-  struct Pieces {
-    Lookup all;
-    LongTexts long_ones;
-    size_t longest_short = 0;  // bytes
-    void add(std::string_view text, int32_t id);
-    // The longest one that `rest` begins with: its id and length in bytes; -1 when there is none.
-    int32_t longest(std::string_view rest, size_t& length) const;
-  };
   int32_t find(const std::string& token) const;
   std::string compute_fingerprint() const;
 
   WordPieceSpec spec_;
   std::vector<std::string> tokens_;  // by id, added tokens included; as decode sees them
-  std::vector<bool> skipped_;        // by id: special
-  Pieces words_, continuations_;     // views into spec_.vocabulary
-  int32_t unk_ = -1;
-  std::unique_ptr<AddedTokenMatcher> raw_, normalized_;
+  WordCutter words_;                 // views into spec_.vocabulary
+  BertPass pass_;
+  AddedVocabulary added_;
   SpecialTokens special_;
   std::string fingerprint_;
 };

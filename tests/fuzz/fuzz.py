@@ -28,7 +28,7 @@ MORE_WORDS = {
     "corpus_manifest": ['offset', 'count', 'width', 'datasets', 'structure', 'fields', 'kind', 'label', 'files', '../x'],
     "model_config": ['hidden_size', 'num_attention_heads', 'vocab_size', 'pad_token_id', 'hidden_act', 'gelu_new'],
     "tokenizer": ['vocab', 'added_tokens', 'content', 'id', 'WordPiece', 'BertNormalizer', 'lstrip', 'normalized', '##',
-                  'max_input_chars_per_word', 'unk_token', '1000000000'],
+                  'max_input_chars_per_word', 'unk_token', '1000000000', 'BPE', 'merges', 'ByteLevel', '\\xc4\\xa0'],
     "records": ['"a,b"', '""', '\\x0d\\x0a', '\\xef\\xbb\\xbf', '\\xff\\xfe', '\\x00', '\\x1f\\x8b\\x08', 'BZh9'],
     "yaml": ['- ', '&a ', '*a', '<<: ', '!!x ', '? ', '---\\x0a', '...\\x0a', '|', '>', '%YAML 1.2', '${env:X}', '#'],
 }
@@ -53,6 +53,17 @@ def tokenizer_json(**changes):
                   "max_input_chars_per_word": 100, "vocab": {word: i for i, word in enumerate(words)}}}
     value.update(changes)
     return json.dumps(value)
+
+
+def bpe_json():
+    words = ["<s>", "</s>", "a", "t", "h", "th", "\u0120", "\u0120th"]
+    return tokenizer_json(
+        added_tokens=[{"id": 0, "content": "<s>", "special": True}], normalizer=None,
+        pre_tokenizer={"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        post_processor={"type": "RobertaProcessing", "sep": ["</s>", 1], "cls": ["<s>", 0]},
+        decoder={"type": "ByteLevel"},
+        model={"type": "BPE", "dropout": None, "unk_token": None, "fuse_unk": False, "ignore_merges": False,
+               "vocab": {word: i for i, word in enumerate(words)}, "merges": [["t", "h"], "\u0120 th"]})
 
 
 def corpus_manifest():
@@ -87,7 +98,8 @@ def seeds(target):
                             "type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-12, "pad_token_id": 0,
                             "classifier_dropout": None, "tie_word_embeddings": True}).encode(), b"{}"]
     if target == "tokenizer":
-        return [b"j" + tokenizer_json().encode(), b"v[PAD]\n[UNK]\r\n[CLS]\n[SEP]\n[MASK]\nthe\n##s\n",
+        return [b"j" + tokenizer_json().encode(), b"j" + bpe_json().encode(), b"m#version: 0.2\nt h\n", b'b{"a": 0, "t": 1}',
+                b"v[PAD]\n[UNK]\r\n[CLS]\n[SEP]\n[MASK]\nthe\n##s\n",
                 b'c{"do_lower_case": false, "strip_accents": null, "tokenizer_class": "BertTokenizer", "unk_token": "[UNK]"}',
                 b's{"mask_token": {"content": "[MASK]"}, "pad_token": "[PAD]"}']
     if target == "records":

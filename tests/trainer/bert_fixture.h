@@ -54,7 +54,7 @@ std::map<std::string, at::Tensor> gradients(const at::Tensor& loss, const Parame
 class WordTokenizer : public Tokenizer {
  public:
   WordTokenizer();
-  std::vector<int32_t> encode(std::string_view text) const override;
+  void encode_into(std::string_view text, std::vector<int32_t>& ids) const override;
   std::string decode(const std::vector<int32_t>& ids) const override;
   int32_t vocab_size() const override { return static_cast<int32_t>(tokens_.size()); }
   const std::string& token(int32_t id) const override { return tokens_.at(static_cast<size_t>(id)); }

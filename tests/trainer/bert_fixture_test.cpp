@@ -180,14 +180,12 @@ WordTokenizer::WordTokenizer() : tokens_({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[
   for (int i = 5; i < 50; ++i) tokens_.push_back(cat("w", i));
 }
 
-std::vector<int32_t> WordTokenizer::encode(std::string_view text) const {
+void WordTokenizer::encode_into(std::string_view text, std::vector<int32_t>& ids) const {
   std::istringstream words{std::string(text)};
-  std::vector<int32_t> ids;
   for (std::string word; words >> word;) {
     const auto found = std::find(tokens_.begin(), tokens_.end(), word);
     ids.push_back(found == tokens_.end() ? 1 : static_cast<int32_t>(found - tokens_.begin()));
   }
-  return ids;
 }
 
 std::string WordTokenizer::decode(const std::vector<int32_t>& ids) const {

@@ -19,7 +19,8 @@ class MaskedLm : public TextTask {
  public:
   explicit MaskedLm(TaskSetup setup) : TextTask(std::move(setup), {.masked_lm = true}) {
     if (setup_.tokenizer->special_tokens().mask < 0) {
-      throw UserError("tokenizer.mask", "the tokenizer has no [MASK] token", "use a BERT tokenizer");
+      throw UserError("tokenizer.mask", "the tokenizer has no token for masked places ([MASK], <mask>)",
+                      "use a tokenizer of BERT's or RoBERTa's kind, or name mask_token in tokenizer_config.json");
     }
     if (!(setup_.task.mlm_probability > 0) || !(setup_.task.mlm_probability < 1)) {
       throw UserError({"task.mlm_probability",

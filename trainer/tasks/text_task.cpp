@@ -47,8 +47,11 @@ void check_setup(const TaskSetup& setup) {
                 "leave text_pair out or choose another model"});
   }
   if (setup.tokenizer == nullptr) {
-    faults.add(
-        {"model.tokenizer", {}, "model.tokenizer", "no tokenizer", "name a folder with tokenizer.json or vocab.txt"});
+    faults.add({"model.tokenizer",
+                {},
+                "model.tokenizer",
+                "no tokenizer",
+                "name a folder with tokenizer.json, vocab.txt or vocab.json"});
   } else if (setup.tokenizer->vocab_size() > setup.bert.vocab_size) {
     faults.add({"model.vocab_size",
                 {},
@@ -56,7 +59,12 @@ void check_setup(const TaskSetup& setup) {
                 cat("the tokenizer has ", setup.tokenizer->vocab_size(), " tokens, the model ", setup.bert.vocab_size),
                 "use the tokenizer that belongs to the model"});
   } else if (setup.tokenizer->special_tokens().cls < 0 || setup.tokenizer->special_tokens().sep < 0) {
-    faults.add({"tokenizer.specials", {}, "", "the tokenizer has no [CLS] or [SEP]", "use a BERT tokenizer"});
+    faults.add(
+        {"tokenizer.specials",
+         {},
+         "",
+         "the tokenizer has no token to begin a text with, or none to end it ([CLS] and [SEP], <s> and </s>)",
+         "use a tokenizer of BERT's or RoBERTa's kind, or name cls_token and sep_token in tokenizer_config.json"});
   }
   faults.throw_if_any();
 }

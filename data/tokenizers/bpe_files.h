@@ -1,0 +1,35 @@
+// Readers of the files that describe a byte-level BPE tokenizer. All throw UserError ("tokenizer.*") naming file and
+// key.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <unordered_map>
+
+#include "data/tokenizers/bpe.h"
+
+namespace broadsheet {
+
+// tokenizer.json with a BPE model and GPT-2's pre-tokenizer (ByteLevel). Truncation and padding are ignored.
+BpeSpec read_bpe_json(const std::string& path, const nlohmann::json& json);
+
+// vocab.json and merges.txt, with the options of GPT2Tokenizer and RobertaTokenizer in tokenizer_config.json (where
+// there is one).
+BpeSpec read_bpe_folder(const std::string& folder);
+
+// Turns the text of a merge ("a b") into ids. Private to the readers.
+class MergeReader {
+ public:
+  // The vocabulary must outlive the object.
+  explicit MergeReader(const std::vector<std::string>& vocabulary);
+  // Why a merge cannot be: empty where it can, and was added to `merges`.
+  std::string add(std::string_view left, std::string_view right, std::vector<BpeMerge>& merges) const;
+  std::string add(std::string_view line, std::vector<BpeMerge>& merges) const;
+
+ private:
+  int32_t find(std::string_view token) const;
+
+  std::unordered_map<std::string_view, int32_t> ids_;
+};
+
+}  // namespace broadsheet
