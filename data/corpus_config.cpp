@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/text.h"
+#include "data/cleaning/identifiers.h"
 #include "data/corpus_tables.h"
 #include "data/importers/importer.h"
 
@@ -146,9 +147,47 @@ void check_split(const SplitConfig& split, const std::string& prefix, ConfigRead
   }
 }
 
+void check_deidentify(const DeidentifyConfig& config, const std::string& prefix, ConfigReader& reader) {
+  const std::vector<std::string> known(kIdentifierNames.begin(), kIdentifierNames.end());
+  bool pseudonym = config.policy == DeidentifyPolicy::kPseudonym;
+  for (const auto& [kind, policy] : config.kinds) {
+    pseudonym = pseudonym || policy == DeidentifyPolicy::kPseudonym;
+    if (std::find(known.begin(), known.end(), kind) != known.end()) continue;
+    const std::string near = nearest(kind, known);
+    reader.fault(join_key(join_key(prefix, "kinds"), kind), "config.choice", cat("found the kind ", kind),
+                 near.empty() ? cat("the kinds are ", join(known, ", ")) : cat("did you mean ", near, "?"));
+  }
+  const std::string key = join_key(prefix, "key"), kinds = join_key(prefix, "kinds");
+  if (reader.at_fault(kinds) || reader.at_fault(join_key(prefix, "policy")) || reader.at_fault(key)) return;
+  if (pseudonym && config.key.empty())
+    reader.fault(key, "config.required", "missing, wanted the file of the key that pseudonyms are made with",
+                 "add key: FILE, outside the corpus and with mode 600");
+  if (!pseudonym && !config.key.empty())
+    reader.fault(key, "config.conflict", "only the policy pseudonym has a key",
+                 "remove it, or write policy: pseudonym");
+  if (config.kinds.count("name") > 0 && config.name_list.empty())
+    reader.fault(join_key(kinds, "name"), "config.conflict", "no names are looked for",
+                 "add name_list: FILE, or remove it");
+}
+
 bool is_field_name(const std::string& name) {
   static constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
   return !name.empty() && name.size() <= 64 && name.find_first_not_of(kLetters) == std::string::npos;
+}
+
+void check_deidentified_fields(const CorpusConfig& config, const std::string& prefix, ConfigReader& reader) {
+  const std::string key = join_key(prefix, "deidentify.fields");
+  if (!config.deidentify || reader.at_fault(key) || reader.at_fault(join_key(prefix, "fields"))) return;
+  for (size_t i = 0; i < config.deidentify->fields.size(); ++i) {
+    const std::string& name = config.deidentify->fields[i];
+    const auto found = config.fields.find(name);
+    const FieldKind kind = found == config.fields.end() ? FieldKind::kScore : found->second.kind;
+    if (kind == FieldKind::kText || kind == FieldKind::kId || kind == FieldKind::kGroup || kind == FieldKind::kCategory)
+      continue;
+    reader.fault(cat(key, "[", i, "]"), "config.choice",
+                 cat("found ", name, ", which is no field of kind text, id, group or category"),
+                 "name one of those under fields");
+  }
 }
 
 // The checks that look across sections.
@@ -172,6 +211,7 @@ void check_corpus(const CorpusConfig& config, const std::string& prefix, ConfigR
     reader.fault(join_key(prefix, "fields"), "config.required", "found no field of kind text",
                  "add one; it is what the model reads");
   }
+  check_deidentified_fields(config, prefix, reader);
   const std::string key = join_key(prefix, "split.field");
   if (reader.at_fault("split.by")) return;
   if (config.split.field.empty() || config.fields.empty() || reader.at_fault(key) || reader.at_fault("fields")) return;
@@ -260,6 +300,38 @@ const Section<CleanConfig>& clean_section() {
   return section;
 }
 
+ConfigType<std::map<std::string, DeidentifyPolicy>> policies_by_kind() {
+  static const std::vector<std::pair<std::string, DeidentifyPolicy>> policies = {
+      {"mask", DeidentifyPolicy::kMask},
+      {"placeholder", DeidentifyPolicy::kPlaceholder},
+      {"pseudonym", DeidentifyPolicy::kPseudonym},
+      {"keep", DeidentifyPolicy::kKeep}};
+  return map_of(enum_of(policies));
+}
+
+const Section<DeidentifyConfig>& deidentify_section() {
+  static const std::vector<std::pair<std::string, DeidentifyPolicy>> policies = {
+      {"mask", DeidentifyPolicy::kMask},
+      {"placeholder", DeidentifyPolicy::kPlaceholder},
+      {"pseudonym", DeidentifyPolicy::kPseudonym}};
+  static const auto section =
+      Section<DeidentifyConfig>()
+          .key("policy", &DeidentifyConfig::policy, enum_of(policies),
+               "What stands in the place of what identifies a person: ***, its kind in brackets, or a keyed pseudonym.")
+          .key("kinds", &DeidentifyConfig::kinds, policies_by_kind(),
+               "Another policy for some kinds, or keep: email, phone, card, iban, resident_id, ssn, ip, handle, url "
+               "(with a token in it), name.")
+          .key("key", &DeidentifyConfig::key, path(),
+               "pseudonym: a file of 16 bytes or more, outside the corpus, that only its owner may read.")
+          .key("name_list", &DeidentifyConfig::name_list, path(),
+               "A file of names to find exactly as written: a person a line, other ways to write the name behind tabs. "
+               "Without it no names are found.")
+          .key("fields", &DeidentifyConfig::fields, list_of(text()),
+               "Fields of kind text, id, group or category; without it all of kind text.")
+          .check(check_deidentify);
+  return section;
+}
+
 }  // namespace
 
 const Section<CorpusConfig>& corpus_section() {
@@ -278,6 +350,8 @@ const Section<CorpusConfig>& corpus_section() {
           .key("split", &CorpusConfig::split, nested(split_section()),
                "How documents are split into train, validation and test.")
           .key("clean", &CorpusConfig::clean, nested(clean_section()), "What is dropped.")
+          .key("deidentify", &CorpusConfig::deidentify, optional_of(nested(deidentify_section())),
+               "What identifies persons in the texts, and what becomes of it. Absent: nothing is looked for.")
           .key("max_rejected_share", &CorpusConfig::max_rejected_share, number({0, 1, false, false}),
                "prepare stops when more than this share of the lines is malformed.")
           .key("shard_tokens", &CorpusConfig::shard_tokens, integer(1024, int64_t{1} << 36),

@@ -44,6 +44,16 @@ struct CleanConfig {
   bool exact_duplicates = true;  // drop documents whose text fields are equal to an earlier one's
 };
 
+enum class DeidentifyPolicy { kMask, kPlaceholder, kPseudonym, kKeep };
+
+struct DeidentifyConfig {
+  DeidentifyPolicy policy = DeidentifyPolicy::kPlaceholder;  // what is done to every kind that `kinds` does not name
+  std::map<std::string, DeidentifyPolicy> kinds;             // by kind: "email", "phone", ...
+  std::string key;                                           // pseudonym: a file outside the corpus, resolved
+  std::string name_list;            // a file with a person a line, resolved; empty: names are not looked for
+  std::vector<std::string> fields;  // of kind text, id, group or category; empty: all of kind text
+};
+
 struct CorpusConfig {
   int schema = 1;
   std::string kind = "corpus";
@@ -54,6 +64,7 @@ struct CorpusConfig {
   std::map<std::string, FieldConfig> fields;  // by name
   SplitConfig split;
   CleanConfig clean;
+  std::optional<DeidentifyConfig> deidentify;  // absent: texts stay as they are
   double max_rejected_share = 0.01;
   int64_t shard_tokens = 64 * 1024 * 1024;  // a shard is closed at about this many tokens
 };

@@ -77,17 +77,23 @@ struct Order {
     manifest.tokenizer_fingerprint = tokenizer->fingerprint();
     manifest.vocab_size = tokenizer->vocab_size();
     manifest.configuration = corpus_configuration(config);
+    if (config.deidentify) {
+      deidentifier.emplace(*config.deidentify, config.output);
+      manifest.configuration["deidentify"] = deidentifier->configuration();
+    }
   }
   const CorpusConfig& config;
   FieldReader fields;
   std::vector<SourceFile> files;
   std::unique_ptr<Tokenizer> tokenizer;
+  std::optional<Deidentifier> deidentifier;
   Manifest manifest;
 };
 
 Preparation preparation_of(const Order& order, const Places& places, const PrepareOptions& options, int64_t rank) {
-  return {order.config,   order.fields,     *order.tokenizer,    order.files,
-          order.manifest, places.scratch(), options.piece_bytes, rank};
+  return {order.config, order.fields,   *order.tokenizer, order.deidentifier ? &*order.deidentifier : nullptr,
+          order.files,  order.manifest, places.scratch(), options.piece_bytes,
+          rank};
 }
 
 // All stages, in this process. What it throws the others learn, too.
@@ -152,13 +158,15 @@ std::string new_start() {
 }  // namespace
 
 nlohmann::json PrepareReport::counts() const {
-  return {{"read", read},
-          {"kept", kept},
-          {"rejected", rejected},
-          {"duplicates", duplicates},
-          {"rejected_by_reason", rejected_by_reason},
-          {"documents_by_split", documents_by_split},
-          {"tokens", tokens}};
+  nlohmann::json json = {{"read", read},
+                         {"kept", kept},
+                         {"rejected", rejected},
+                         {"duplicates", duplicates},
+                         {"rejected_by_reason", rejected_by_reason},
+                         {"documents_by_split", documents_by_split},
+                         {"tokens", tokens}};
+  if (!deidentified.empty()) json["deidentified"] = deidentified;
+  return json;
 }
 
 nlohmann::json PrepareReport::json() const {
@@ -177,11 +185,14 @@ PrepareReport PrepareReport::from(const nlohmann::json& counts) {
   report.tokens = counts.at("tokens").get<int64_t>();
   report.rejected_by_reason = counts.at("rejected_by_reason").get<std::map<std::string, int64_t>>();
   report.documents_by_split = counts.at("documents_by_split").get<std::map<std::string, int64_t>>();
+  if (counts.contains("deidentified"))
+    report.deidentified = counts.at("deidentified").get<std::map<std::string, int64_t>>();
   return report;
 }
 
 std::vector<std::string> corpus_sources(const CorpusConfig& config) {
   const FieldReader fields(config);
+  if (config.deidentify) const Deidentifier readable(*config.deidentify, config.output);
   std::vector<std::string> paths;
   for (const SourceFile& file : list_sources(config)) paths.push_back(file.path);
   return paths;

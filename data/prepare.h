@@ -18,6 +18,8 @@ struct PrepareReport {
   std::map<std::string, int64_t> rejected_by_reason;
   std::map<std::string, int64_t> documents_by_split;
   int64_t tokens = 0;
+  // By kind, what identified persons and was replaced, in all documents that were not set aside.
+  std::map<std::string, int64_t> deidentified;
   std::string folder;
   bool already_prepared = false;  // the corpus was there already, made from the same configuration and sources
   nlohmann::json json() const;

@@ -28,7 +28,7 @@ class ObjectReader : public nlohmann::json_sax<nlohmann::json> {
   }
   bool number_float(number_float_t, const string_t& text) override { return scalar(&text); }
   bool string(string_t& text) override {
-    if (depth_ == 1 && text.find('\0') != std::string::npos) return fail("nul_byte", cat("in key ", key_));
+    if (depth_ == 1 && text.find('\0') != std::string::npos) return fail("nul_byte", "in a value");
     return scalar(&text);
   }
   bool binary(binary_t&) override { return false; }

@@ -49,6 +49,7 @@ nlohmann::json PieceRecord::json() const {
           {"lines", lines},
           {"chunks", chunks_json},
           {"rejected_by_reason", rejected_by_reason},
+          {"deidentified", deidentified},
           {"rejects_checksum", rejects_checksum}};
 }
 
@@ -59,6 +60,7 @@ PieceRecord PieceRecord::from(const nlohmann::json& json) {
   for (const nlohmann::json& chunk : json.at("chunks"))
     record.chunks.push_back({chunk.at("documents").get<int64_t>(), chunk.at("checksum").get<std::string>()});
   record.rejected_by_reason = json.at("rejected_by_reason").get<std::map<std::string, int64_t>>();
+  record.deidentified = json.at("deidentified").get<std::map<std::string, int64_t>>();
   record.rejects_checksum = json.at("rejects_checksum").get<std::string>();
   return record;
 }
@@ -80,12 +82,23 @@ std::string PieceFiles::chunk(size_t number) const {
 }
 
 PieceReader::PieceReader(const CorpusConfig& config, const FieldReader& fields, const Tokenizer& tokenizer,
-                         const std::vector<SourceFile>& files, int64_t chunk_bytes)
-    : config_(config), fields_(fields), tokenizer_(tokenizer), files_(files), chunk_bytes_(chunk_bytes) {
+                         const Deidentifier* deidentifier, const std::vector<SourceFile>& files, int64_t chunk_bytes)
+    : config_(config),
+      fields_(fields),
+      tokenizer_(tokenizer),
+      deidentifier_(deidentifier),
+      files_(files),
+      chunk_bytes_(chunk_bytes) {
   for (size_t i = 0; i < fields.fields().size(); ++i) {
     const FieldKind kind = fields.fields()[i].config.kind;
     if (kind == FieldKind::kText) texts_.push_back(i);
     if (kind == FieldKind::kId && id_ < 0) id_ = static_cast<int>(i);
+  }
+  deidentified_fields_ = texts_;
+  if (config.deidentify && !config.deidentify->fields.empty()) {
+    deidentified_fields_.clear();
+    for (const std::string& name : config.deidentify->fields)
+      deidentified_fields_.push_back(static_cast<size_t>(fields.index_of(name)));
   }
   if (config.split.by != "hash") split_field_ = fields.index_of(config.split.field);
 }
@@ -98,6 +111,7 @@ PieceRecord PieceReader::read(const Piece& piece, const PieceFiles& files) {
   RejectFile rejects(files);
   Record record;
   int64_t chunk_begin = piece.range.begin;
+  identifiers_ = {};
   start_chunk();
   while (importer->next(record)) {
     ++result.read;
@@ -112,6 +126,7 @@ PieceRecord PieceReader::read(const Piece& piece, const PieceFiles& files) {
     rejects.write(Reject{place.line, place.byte, *rejection}.text());
   }
   finish_chunk(result, files);
+  result.deidentified = named_counts(identifiers_);
   result.lines = importer->lines();
   result.rejects_checksum = rejects.finish();
   return result;
@@ -136,6 +151,7 @@ void PieceReader::check_columns(const Importer& importer, const SourceFile& file
 
 std::optional<Rejection> PieceReader::take(const Record& record) {
   if (auto rejection = fields_.read(record.document, row_)) return rejection;
+  const IdentifierCounts identifiers = deidentify();
   std::vector<std::string_view> texts;
   for (const size_t i : texts_) texts.push_back(row_[i].text);
   tokens_.resize(texts_.size());
@@ -145,9 +161,17 @@ std::optional<Rejection> PieceReader::take(const Record& record) {
     if (tokens_[i].empty() && !field.config.optional)
       return Rejection{"empty_text", cat("field ", field.name, " has no token")};
   }
+  for (size_t i = 0; i < identifiers.size(); ++i) identifiers_[i] += identifiers[i];
   const Split split = choose_split(texts);
   add(split, config_.clean.exact_duplicates ? hash_texts(texts) : Hash128{}, record.document.place.line);
   return std::nullopt;
+}
+
+IdentifierCounts PieceReader::deidentify() {
+  IdentifierCounts counts{};
+  if (deidentifier_ != nullptr)
+    for (const size_t i : deidentified_fields_) deidentifier_->apply(row_[i].text, counts);
+  return counts;
 }
 
 Split PieceReader::choose_split(const std::vector<std::string_view>& texts) const {

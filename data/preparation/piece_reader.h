@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/cleaning/deidentify.h"
 #include "data/field_reader.h"
 #include "data/importers/importer.h"
 #include "data/preparation/chunk.h"
@@ -39,6 +40,7 @@ struct PieceRecord {
   int64_t read = 0, lines = 0;
   std::vector<ChunkFile> chunks;
   std::map<std::string, int64_t> rejected_by_reason;
+  std::map<std::string, int64_t> deidentified;  // by kind, in the documents of the chunks
   std::string rejects_checksum;
 
   nlohmann::json json() const;
@@ -55,15 +57,17 @@ struct PieceFiles {
 
 class PieceReader {
  public:
-  // What is passed must outlive the object. `chunk_bytes`: of the source, per chunk.
+  // What is passed must outlive the object. `deidentifier`: nullptr when texts stay as they are. `chunk_bytes`: of the
+  // source, per chunk.
   PieceReader(const CorpusConfig& config, const FieldReader& fields, const Tokenizer& tokenizer,
-              const std::vector<SourceFile>& files, int64_t chunk_bytes);
+              const Deidentifier* deidentifier, const std::vector<SourceFile>& files, int64_t chunk_bytes);
   // Bad records are listed; what concerns a whole file is thrown (UserError).
   PieceRecord read(const Piece& piece, const PieceFiles& files);
 
  private:
   void check_columns(const Importer& importer, const SourceFile& file) const;
   std::optional<Rejection> take(const Record& record);
+  IdentifierCounts deidentify();
   Split choose_split(const std::vector<std::string_view>& texts) const;
   void add(Split split, const Hash128& hash, int64_t line);
   int32_t class_id(size_t field, const std::string& name);
@@ -73,9 +77,12 @@ class PieceReader {
   const CorpusConfig& config_;
   const FieldReader& fields_;
   const Tokenizer& tokenizer_;
+  const Deidentifier* deidentifier_;
   const std::vector<SourceFile>& files_;
   int64_t chunk_bytes_;
   std::vector<size_t> texts_;
+  std::vector<size_t> deidentified_fields_;
+  IdentifierCounts identifiers_{};  // in the piece so far
   int id_ = -1, split_field_ = -1;
   Row row_;
   std::vector<std::vector<int32_t>> tokens_;

@@ -18,7 +18,7 @@ namespace broadsheet {
 namespace {
 
 // Raised when what the stages leave for each other changes its meaning.
-constexpr int kScratchVersion = 1;
+constexpr int kScratchVersion = 2;
 constexpr size_t kShownRejects = 5;
 
 nlohmann::json read_json(const std::string& file) {
@@ -42,11 +42,12 @@ ShardLayout layout_from(const nlohmann::json& json) {
 }  // namespace
 
 Preparation::Preparation(const CorpusConfig& config, const FieldReader& fields, const Tokenizer& tokenizer,
-                         const std::vector<SourceFile>& files, const Manifest& manifest, const std::string& folder,
-                         int64_t piece_bytes, int64_t rank)
+                         const Deidentifier* deidentifier, const std::vector<SourceFile>& files,
+                         const Manifest& manifest, const std::string& folder, int64_t piece_bytes, int64_t rank)
     : config_(config),
       fields_(fields),
       tokenizer_(tokenizer),
+      deidentifier_(deidentifier),
       files_(files),
       manifest_(manifest),
       folder_(folder),
@@ -136,7 +137,7 @@ void Preparation::sum_sources(WorkBoard& board) {
 }
 
 void Preparation::read_pieces(WorkBoard& board) {
-  PieceReader reader(config_, fields_, tokenizer_, files_, piece_bytes_);
+  PieceReader reader(config_, fields_, tokenizer_, deidentifier_, files_, piece_bytes_);
   WorkBoard::Stage stage;
   stage.name = "read";
   stage.tasks = static_cast<int64_t>(pieces_.size());
@@ -246,6 +247,7 @@ PrepareReport Preparation::count_records() const {
       report.rejected += count;
       report.rejected_by_reason[reason] += count;
     }
+    for (const auto& [kind, count] : record.deidentified) report.deidentified[kind] += count;
   }
   return report;
 }

@@ -36,8 +36,8 @@ class Preparation {
   // `folder` exists; the corpus will be <folder>/corpus. What is passed must outlive the object. `manifest` has the
   // name, the tokenizer and the configuration.
   Preparation(const CorpusConfig& config, const FieldReader& fields, const Tokenizer& tokenizer,
-              const std::vector<SourceFile>& files, const Manifest& manifest, const std::string& folder,
-              int64_t piece_bytes, int64_t rank);
+              const Deidentifier* deidentifier, const std::vector<SourceFile>& files, const Manifest& manifest,
+              const std::string& folder, int64_t piece_bytes, int64_t rank);
   // First rank, before any other begins: what an earlier preparation has left and is still good for this one stays, all
   // else is removed.
   void take_over();
@@ -85,6 +85,7 @@ class Preparation {
   const CorpusConfig& config_;
   const FieldReader& fields_;
   const Tokenizer& tokenizer_;
+  const Deidentifier* deidentifier_;
   const std::vector<SourceFile>& files_;
   const Manifest& manifest_;
   std::string folder_, tag_;

@@ -115,6 +115,13 @@ int do_init(const Command& command) {
   return 0;
 }
 
+// "3 email, 12 phone"
+std::string list_counts(const std::map<std::string, int64_t>& counts) {
+  std::vector<std::string> parts;
+  for (const auto& [name, count] : counts) parts.push_back(cat(with_thousands(count), " ", name));
+  return join(parts, ", ");
+}
+
 int do_prepare(const Command& command) {
   const CorpusConfig config = load_corpus_config(command.positionals[0], command.sets);
   if (command.dry_run) {
@@ -149,6 +156,7 @@ int do_prepare(const Command& command) {
     text += cat(", ", with_thousands(documents), " ", split);
   text += cat("; ", with_thousands(report.tokens), " tokens; ", with_thousands(report.duplicates),
               " duplicates dropped, ", with_thousands(report.rejected), " lines set aside\n");
+  if (!report.deidentified.empty()) text += cat("replaced: ", list_counts(report.deidentified), "\n");
   print_text(text);
   return 0;
 }

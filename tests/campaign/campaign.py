@@ -23,7 +23,7 @@ from lab import HERE, Broken, Lab, NotRun, harness
 
 # The order in which they run: those that need the most machinery come last.
 CASES = ["T01", "T02", "T03", "T04", "T05", "T06", "T07", "T08", "T09", "T11", "T12", "S08",
-         "D01", "D02", "D03", "D04", "D05", "M01", "M02", "M03", "M04", "Q12", "M01F", "M02F", "D02F", "Q12F",
+         "D01", "D02", "D03", "D04", "D05", "D06", "M01", "M02", "M03", "M04", "Q12", "M01F", "M02F", "D02F", "Q12F",
          "S01", "S02", "S03", "S04", "S06", "S05", "S07", "T10", "T13",
          "Q01", "Q02", "Q03", "Q04", "Q05", "Q06", "Q07", "Q08", "Q09", "Q10", "Q11"]
 BEGIN, END = "<!-- campaign:begin -->", "<!-- campaign:end -->"

@@ -205,7 +205,9 @@ class Stages : public OneCorpus {
     std::filesystem::create_directory(scratch());
   }
   std::string scratch() const { return folder_ / "scratch"; }
-  Preparation preparation() { return {config_, fields_, *tokenizer_, files_, manifest_, scratch(), 20'000, 0}; }
+  Preparation preparation() {
+    return {config_, fields_, *tokenizer_, nullptr, files_, manifest_, scratch(), 20'000, 0};
+  }
 
   std::vector<SourceFile> files_;
   FieldReader fields_;
