@@ -117,6 +117,11 @@ void Preparation::take_over() {
     const bool whole_record = record && nlohmann::json::accept(read_file(entry.path().string()));
     if (good.count(name) == 0 && !whole_record) std::filesystem::remove_all(entry.path());
   }
+  // What a killed process was writing has a name of its own kind (core/durable.h), and would stay for ever.
+  std::vector<std::filesystem::path> unfinished;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(corpus()))
+    if (starts_with(entry.path().filename().string(), ".")) unfinished.push_back(entry.path());
+  for (const auto& file : unfinished) std::filesystem::remove_all(file);
   if (whole > 0)
     log_info(cat("going on with what is there: ", whole, " of ", pieces_.size(), " pieces of the sources are read"));
 }

@@ -234,6 +234,9 @@ TEST_F(Stages, TakesOverWhatIsWholeAndNothingElse) {
   std::filesystem::resize_file(scratch() + "/piece-2.0.chunk", 100);
   write_text(scratch() + "/shard-0.json", "{\"layout\": ");
   std::filesystem::remove(scratch() + "/corpus/corpus.json");
+  // And a kill: files that were being written.
+  write_text(scratch() + "/corpus/.corpus.json.1.2.writing", "{");
+  write_text(scratch() + "/corpus/tokenizer/.vocab.txt.1.3.writing", "[PAD]");
   {
     Preparation second = preparation();
     second.take_over();
