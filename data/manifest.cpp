@@ -183,6 +183,16 @@ nlohmann::json corpus_configuration(const CorpusConfig& config) {
                        {"columns", source.columns},
                        {"licence", source.licence},
                        {"origin", source.origin}});
+  // What a corpus of the first version could not be asked for is there when it is asked for.
+  nlohmann::json clean = {{"exact_duplicates", config.clean.exact_duplicates}};
+  const CleanConfig usual;
+  if (config.clean.near_duplicates != usual.near_duplicates) clean["near_duplicates"] = config.clean.near_duplicates;
+  if (config.clean.unicode != usual.unicode) clean["unicode"] = config.clean.unicode;
+  if (config.clean.markup != usual.markup) clean["markup"] = config.clean.markup;
+  if (config.clean.whitespace != usual.whitespace) clean["whitespace"] = config.clean.whitespace;
+  if (config.clean.min_words != usual.min_words) clean["min_words"] = config.clean.min_words;
+  if (config.clean.max_words != usual.max_words) clean["max_words"] = config.clean.max_words;
+  if (config.clean.quality != usual.quality) clean["quality"] = config.clean.quality;
   return {{"name", config.name},
           {"sources", sources},
           {"fields", fields},
@@ -192,7 +202,7 @@ nlohmann::json corpus_configuration(const CorpusConfig& config) {
             {"validation", config.split.validation},
             {"test", config.split.test},
             {"seed", config.split.seed}}},
-          {"clean", {{"exact_duplicates", config.clean.exact_duplicates}}},
+          {"clean", clean},
           {"max_rejected_share", config.max_rejected_share},
           {"shard_tokens", config.shard_tokens}};
 }
