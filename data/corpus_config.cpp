@@ -170,6 +170,14 @@ void check_deidentify(const DeidentifyConfig& config, const std::string& prefix,
                  "add name_list: FILE, or remove it");
 }
 
+void check_clean(const CleanConfig& clean, const std::string& prefix, ConfigReader& reader) {
+  const std::string low = join_key(prefix, "min_words"), high = join_key(prefix, "max_words");
+  if (reader.at_fault(low) || reader.at_fault(high) || clean.max_words == 0 || clean.min_words <= clean.max_words)
+    return;
+  reader.fault(high, "config.range", cat("found ", clean.max_words, ", which is below min_words: ", clean.min_words),
+               "choose limits that leave something");
+}
+
 bool is_field_name(const std::string& name) {
   static constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
   return !name.empty() && name.size() <= 64 && name.find_first_not_of(kLetters) == std::string::npos;
@@ -294,9 +302,25 @@ const Section<SplitConfig>& split_section() {
 }
 
 const Section<CleanConfig>& clean_section() {
-  static const auto section = Section<CleanConfig>().key(
-      "exact_duplicates", &CleanConfig::exact_duplicates, boolean(),
-      "Drops documents whose text fields equal an earlier one's, before the splits are drawn.");
+  static const auto section =
+      Section<CleanConfig>()
+          .key("exact_duplicates", &CleanConfig::exact_duplicates, boolean(),
+               "Drops documents whose text fields equal an earlier one's, before the splits are drawn.")
+          .key("near_duplicates", &CleanConfig::near_duplicates, number({0, 1, false, false}),
+               "Drops documents that share at least this part of their five-word shingles with an earlier one that "
+               "stays, for instance 0.8; 0 keeps them.")
+          .key("unicode", &CleanConfig::unicode, one_of({{"none", "nfc", "nfkc"}}),
+               "Unicode normalisation of texts, before all else: composed (nfc), or compatibility forms too (nfkc).")
+          .key("markup", &CleanConfig::markup, boolean(),
+               "Removes HTML tags, comments, scripts and styles from texts, and resolves character references.")
+          .key("whitespace", &CleanConfig::whitespace, boolean(),
+               "Makes one space of several, at most one empty line, and nothing of control characters in texts.")
+          .key("min_words", &CleanConfig::min_words, integer(0),
+               "Drops documents whose texts have fewer words together; a Chinese character counts as one.")
+          .key("max_words", &CleanConfig::max_words, integer(0), "Drops documents that have more; 0: no limit.")
+          .key("quality", &CleanConfig::quality, one_of({{"none", "gopher"}}),
+               "Drops documents by rules of a public corpus: gopher (Rae et al. 2021, appendix A1.1).")
+          .check(check_clean);
   return section;
 }
 

@@ -42,6 +42,13 @@ struct SplitConfig {
 
 struct CleanConfig {
   bool exact_duplicates = true;  // drop documents whose text fields are equal to an earlier one's
+  double near_duplicates = 0;    // drop those that are at least this alike (Jaccard, 0 to 1); 0: keep them
+  std::string unicode = "none";  // none | nfc | nfkc
+  bool markup = false;           // remove HTML tags and comments, resolve character references
+  bool whitespace = false;       // one space for many, at most one empty line, no control characters
+  int64_t min_words = 0;         // drop documents whose texts together have fewer; a CJK character is a word
+  int64_t max_words = 0;         // or more; 0: no limit
+  std::string quality = "none";  // none | gopher
 };
 
 enum class DeidentifyPolicy { kMask, kPlaceholder, kPseudonym, kKeep };

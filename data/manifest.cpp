@@ -180,6 +180,19 @@ static nlohmann::json source_json(const SourceConfig& source) {
   return json;
 }
 
+static nlohmann::json clean_json(const CleanConfig& clean) {
+  nlohmann::json json = {{"exact_duplicates", clean.exact_duplicates}};
+  const CleanConfig usual;
+  if (clean.near_duplicates != usual.near_duplicates) json["near_duplicates"] = clean.near_duplicates;
+  if (clean.unicode != usual.unicode) json["unicode"] = clean.unicode;
+  if (clean.markup != usual.markup) json["markup"] = clean.markup;
+  if (clean.whitespace != usual.whitespace) json["whitespace"] = clean.whitespace;
+  if (clean.min_words != usual.min_words) json["min_words"] = clean.min_words;
+  if (clean.max_words != usual.max_words) json["max_words"] = clean.max_words;
+  if (clean.quality != usual.quality) json["quality"] = clean.quality;
+  return json;
+}
+
 nlohmann::json corpus_configuration(const CorpusConfig& config) {
   nlohmann::json fields = nlohmann::json::object(), sources = nlohmann::json::array();
   for (const auto& [name, field] : config.fields) {
@@ -199,7 +212,7 @@ nlohmann::json corpus_configuration(const CorpusConfig& config) {
             {"validation", config.split.validation},
             {"test", config.split.test},
             {"seed", config.split.seed}}},
-          {"clean", {{"exact_duplicates", config.clean.exact_duplicates}}},
+          {"clean", clean_json(config.clean)},
           {"max_rejected_share", config.max_rejected_share},
           {"shard_tokens", config.shard_tokens}};
 }

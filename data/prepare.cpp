@@ -165,6 +165,10 @@ nlohmann::json PrepareReport::counts() const {
                          {"rejected_by_reason", rejected_by_reason},
                          {"documents_by_split", documents_by_split},
                          {"tokens", tokens}};
+  // Only where something was asked for: corpora without it keep their bytes.
+  if (near_duplicates > 0) json["near_duplicates"] = near_duplicates;
+  if (!filtered_by_reason.empty()) json["filtered_by_reason"] = filtered_by_reason;
+  if (!cleaned_by_step.empty()) json["cleaned_by_step"] = cleaned_by_step;
   if (!deidentified.empty()) json["deidentified"] = deidentified;
   return json;
 }
@@ -185,8 +189,11 @@ PrepareReport PrepareReport::from(const nlohmann::json& counts) {
   report.tokens = counts.at("tokens").get<int64_t>();
   report.rejected_by_reason = counts.at("rejected_by_reason").get<std::map<std::string, int64_t>>();
   report.documents_by_split = counts.at("documents_by_split").get<std::map<std::string, int64_t>>();
-  if (counts.contains("deidentified"))
-    report.deidentified = counts.at("deidentified").get<std::map<std::string, int64_t>>();
+  report.near_duplicates = counts.value("near_duplicates", int64_t{0});
+  for (const auto& [name, map] :
+       {std::pair("filtered_by_reason", &report.filtered_by_reason),
+        std::pair("cleaned_by_step", &report.cleaned_by_step), std::pair("deidentified", &report.deidentified)})
+    if (counts.contains(name)) *map = counts.at(name).get<std::map<std::string, int64_t>>();
   return report;
 }
 

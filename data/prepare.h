@@ -17,6 +17,9 @@ struct PrepareReport {
   int64_t read = 0, kept = 0, rejected = 0, duplicates = 0;
   std::map<std::string, int64_t> rejected_by_reason;
   std::map<std::string, int64_t> documents_by_split;
+  int64_t near_duplicates = 0;                        // dropped, beside `duplicates`
+  std::map<std::string, int64_t> filtered_by_reason;  // dropped for what they are: too_short, ...
+  std::map<std::string, int64_t> cleaned_by_step;     // documents that a cleaning step has changed
   int64_t tokens = 0;
   // By kind, what identified persons and was replaced, in all documents that were not set aside.
   std::map<std::string, int64_t> deidentified;

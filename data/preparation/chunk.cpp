@@ -91,6 +91,9 @@ std::string write_chunk(const std::string& path, const Chunk& chunk) {
   file.add<int64_t>("lines", chunk.lines);
   file.add<int64_t>("sizes", chunk.sizes);
   file.add<Hash128>("hashes", chunk.hashes);
+  file.add<uint64_t>("bands", chunk.bands);
+  file.add<uint32_t>("shingles", chunk.shingles);
+  file.add<int64_t>("shingle_offsets", chunk.shingle_offsets);
   file.add<uint8_t>("splits", chunk.splits);
   for (size_t i = 0; i < chunk.columns.size(); ++i) {
     const ShardColumn& column = chunk.columns[i];
@@ -117,6 +120,9 @@ ChunkView::ChunkView(const std::string& path, size_t fields) : file_(path) {
     lines = array_of<int64_t>(arrays, "lines", body);
     sizes = array_of<int64_t>(arrays, "sizes", body);
     hashes = array_of<Hash128>(arrays, "hashes", body);
+    bands = array_of<uint64_t>(arrays, "bands", body);
+    shingles = array_of<uint32_t>(arrays, "shingles", body);
+    shingle_offsets = array_of<int64_t>(arrays, "shingle_offsets", body);
     splits = array_of<uint8_t>(arrays, "splits", body);
     for (size_t i = 0; i < fields; ++i) {
       const auto text = array_of<char>(arrays, cat(i, ".bytes"), body);

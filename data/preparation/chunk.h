@@ -21,6 +21,9 @@ struct Chunk {
   std::vector<std::vector<std::string>> classes;  // by field: names in the order in which this chunk met them
   std::vector<int64_t> lines;                     // [documents] in the piece, from 1
   std::vector<Hash128> hashes;                    // [documents] of the texts; empty: duplicates may stay
+  std::vector<uint64_t> bands;                    // [documents x bands] of the signatures; empty: not looked for
+  std::vector<uint32_t> shingles;                 // of all documents, each's ascending
+  std::vector<int64_t> shingle_offsets;           // [documents + 1], or empty
   std::vector<uint8_t> splits;                    // [documents] Split
   std::vector<int64_t> sizes;                     // [documents] what each counts against shard_tokens
 
@@ -47,6 +50,9 @@ class ChunkView {
   std::vector<Column> columns;
   std::span<const int64_t> lines, sizes;
   std::span<const Hash128> hashes;
+  std::span<const uint64_t> bands;
+  std::span<const uint32_t> shingles;
+  std::span<const int64_t> shingle_offsets;
   std::span<const uint8_t> splits;
 
  private:

@@ -6,6 +6,7 @@
 #include "core/checksum.h"
 #include "core/errors.h"
 #include "core/text.h"
+#include "data/cleaning/text_cleaning.h"
 #include "data/preparation/scratch.h"
 
 namespace broadsheet {
@@ -49,6 +50,8 @@ nlohmann::json PieceRecord::json() const {
           {"lines", lines},
           {"chunks", chunks_json},
           {"rejected_by_reason", rejected_by_reason},
+          {"filtered_by_reason", filtered_by_reason},
+          {"cleaned_by_step", cleaned_by_step},
           {"deidentified", deidentified},
           {"rejects_checksum", rejects_checksum}};
 }
@@ -60,6 +63,8 @@ PieceRecord PieceRecord::from(const nlohmann::json& json) {
   for (const nlohmann::json& chunk : json.at("chunks"))
     record.chunks.push_back({chunk.at("documents").get<int64_t>(), chunk.at("checksum").get<std::string>()});
   record.rejected_by_reason = json.at("rejected_by_reason").get<std::map<std::string, int64_t>>();
+  record.filtered_by_reason = json.at("filtered_by_reason").get<std::map<std::string, int64_t>>();
+  record.cleaned_by_step = json.at("cleaned_by_step").get<std::map<std::string, int64_t>>();
   record.deidentified = json.at("deidentified").get<std::map<std::string, int64_t>>();
   record.rejects_checksum = json.at("rejects_checksum").get<std::string>();
   return record;
@@ -94,6 +99,7 @@ PieceReader::PieceReader(const CorpusConfig& config, const FieldReader& fields, 
     if (kind == FieldKind::kText) texts_.push_back(i);
     if (kind == FieldKind::kId && id_ < 0) id_ = static_cast<int>(i);
   }
+  if (config.clean.near_duplicates > 0) banding_ = banding_for(config.clean.near_duplicates);
   deidentified_fields_ = texts_;
   if (config.deidentify && !config.deidentify->fields.empty()) {
     deidentified_fields_.clear();
@@ -111,6 +117,7 @@ PieceRecord PieceReader::read(const Piece& piece, const PieceFiles& files) {
   RejectFile rejects(files);
   Record record;
   int64_t chunk_begin = piece.range.begin;
+  counts_ = {};
   identifiers_ = {};
   start_chunk();
   while (importer->next(record)) {
@@ -126,6 +133,8 @@ PieceRecord PieceReader::read(const Piece& piece, const PieceFiles& files) {
     rejects.write(Reject{place.line, place.byte, *rejection}.text());
   }
   finish_chunk(result, files);
+  result.filtered_by_reason = counts_.filtered_by_reason;
+  result.cleaned_by_step = counts_.cleaned_by_step;
   result.deidentified = named_counts(identifiers_);
   result.lines = importer->lines();
   result.rejects_checksum = rejects.finish();
@@ -149,11 +158,21 @@ void PieceReader::check_columns(const Importer& importer, const SourceFile& file
   faults.throw_if_any();
 }
 
-std::optional<Rejection> PieceReader::take(const Record& record) {
-  if (auto rejection = fields_.read(record.document, row_)) return rejection;
-  const IdentifierCounts identifiers = deidentify();
+// The texts as they go on from here, after all that changes them.
+std::vector<std::string_view> PieceReader::clean(std::vector<const char*>& steps, IdentifierCounts& identifiers) {
+  for (const size_t i : texts_) clean_text(row_[i].text, config_.clean, steps);
+  if (deidentifier_ != nullptr)
+    for (const size_t i : deidentified_fields_) deidentifier_->apply(row_[i].text, identifiers);
   std::vector<std::string_view> texts;
   for (const size_t i : texts_) texts.push_back(row_[i].text);
+  return texts;
+}
+
+std::optional<Rejection> PieceReader::take(const Record& record) {
+  if (auto rejection = fields_.read(record.document, row_)) return rejection;
+  std::vector<const char*> steps;
+  IdentifierCounts identifiers{};
+  const std::vector<std::string_view> texts = clean(steps, identifiers);
   tokens_.resize(texts_.size());
   for (size_t i = 0; i < texts_.size(); ++i) {
     tokens_[i] = tokenizer_.encode(texts[i]);
@@ -161,17 +180,26 @@ std::optional<Rejection> PieceReader::take(const Record& record) {
     if (tokens_[i].empty() && !field.config.optional)
       return Rejection{"empty_text", cat("field ", field.name, " has no token")};
   }
+  if (const char* reason = reason_to_drop(texts, config_.clean)) {
+    ++counts_.filtered_by_reason[reason];
+    return std::nullopt;
+  }
+  for (const char* step : steps) ++counts_.cleaned_by_step[step];
   for (size_t i = 0; i < identifiers.size(); ++i) identifiers_[i] += identifiers[i];
-  const Split split = choose_split(texts);
-  add(split, config_.clean.exact_duplicates ? hash_texts(texts) : Hash128{}, record.document.place.line);
+  add(choose_split(texts), record.document.place.line);
+  add_signatures(texts);
   return std::nullopt;
 }
 
-IdentifierCounts PieceReader::deidentify() {
-  IdentifierCounts counts{};
-  if (deidentifier_ != nullptr)
-    for (const size_t i : deidentified_fields_) deidentifier_->apply(row_[i].text, counts);
-  return counts;
+void PieceReader::add_signatures(const std::vector<std::string_view>& texts) {
+  if (config_.clean.exact_duplicates) chunk_.hashes.push_back(hash_texts(texts));
+  if (!banding_) return;
+  const std::vector<uint32_t> shingles = shingles_of(texts);
+  std::vector<uint64_t> bands = band_hashes(shingles, *banding_);
+  bands.resize(static_cast<size_t>(banding_->bands));  // without words: never looked at
+  chunk_.bands.insert(chunk_.bands.end(), bands.begin(), bands.end());
+  chunk_.shingles.insert(chunk_.shingles.end(), shingles.begin(), shingles.end());
+  chunk_.shingle_offsets.push_back(static_cast<int64_t>(chunk_.shingles.size()));
 }
 
 Split PieceReader::choose_split(const std::vector<std::string_view>& texts) const {
@@ -192,6 +220,7 @@ Split PieceReader::choose_split(const std::vector<std::string_view>& texts) cons
 
 void PieceReader::start_chunk() {
   chunk_ = {};
+  if (banding_) chunk_.shingle_offsets.push_back(0);
   for (const FieldReader::Field& field : fields_.fields()) {
     ShardColumn column{field.name, field.config.kind, {}, {}, {}, {}, {}};
     if (column.kind == FieldKind::kText || is_string_kind(column.kind)) column.offsets.push_back(0);
@@ -201,7 +230,7 @@ void PieceReader::start_chunk() {
   class_ids_.assign(fields_.fields().size(), {});
 }
 
-void PieceReader::add(Split split, const Hash128& hash, int64_t line) {
+void PieceReader::add(Split split, int64_t line) {
   // So that documents without text end a shard, too.
   auto size = static_cast<int64_t>(4 * row_.size());
   size_t text = 0;
@@ -226,7 +255,6 @@ void PieceReader::add(Split split, const Hash128& hash, int64_t line) {
   chunk_.lines.push_back(line);
   chunk_.splits.push_back(static_cast<uint8_t>(split));
   chunk_.sizes.push_back(size);
-  if (config_.clean.exact_duplicates) chunk_.hashes.push_back(hash);
 }
 
 int32_t PieceReader::class_id(size_t field, const std::string& name) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/cleaning/deidentify.h"
+#include "data/cleaning/near_duplicates.h"
 #include "data/field_reader.h"
 #include "data/importers/importer.h"
 #include "data/preparation/chunk.h"
@@ -40,7 +41,9 @@ struct PieceRecord {
   int64_t read = 0, lines = 0;
   std::vector<ChunkFile> chunks;
   std::map<std::string, int64_t> rejected_by_reason;
-  std::map<std::string, int64_t> deidentified;  // by kind, in the documents of the chunks
+  std::map<std::string, int64_t> filtered_by_reason;  // dropped for what they are
+  std::map<std::string, int64_t> cleaned_by_step;     // documents of the chunks that a step has changed
+  std::map<std::string, int64_t> deidentified;        // by kind, in the documents of the chunks
   std::string rejects_checksum;
 
   nlohmann::json json() const;
@@ -67,9 +70,10 @@ class PieceReader {
  private:
   void check_columns(const Importer& importer, const SourceFile& file) const;
   std::optional<Rejection> take(const Record& record);
-  IdentifierCounts deidentify();
+  std::vector<std::string_view> clean(std::vector<const char*>& steps, IdentifierCounts& identifiers);
   Split choose_split(const std::vector<std::string_view>& texts) const;
-  void add(Split split, const Hash128& hash, int64_t line);
+  void add(Split split, int64_t line);
+  void add_signatures(const std::vector<std::string_view>& texts);
   int32_t class_id(size_t field, const std::string& name);
   void start_chunk();
   void finish_chunk(PieceRecord& record, const PieceFiles& files);
@@ -82,7 +86,9 @@ class PieceReader {
   int64_t chunk_bytes_;
   std::vector<size_t> texts_;
   std::vector<size_t> deidentified_fields_;
-  IdentifierCounts identifiers_{};  // in the piece so far
+  std::optional<Banding> banding_;  // of the search for near-duplicates
+  PieceRecord counts_;              // of the piece so far
+  IdentifierCounts identifiers_{};
   int id_ = -1, split_field_ = -1;
   Row row_;
   std::vector<std::vector<int32_t>> tokens_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -23,6 +24,14 @@ constexpr size_t kShownRejects = 5;
 
 nlohmann::json read_json(const std::string& file) {
   return nlohmann::json::parse(read_file(file));
+}
+
+template <class T>
+std::vector<T> read_array(const std::string& file) {
+  const std::string bytes = read_file(file, uint64_t{1} << 40);
+  std::vector<T> values(bytes.size() / sizeof(T));
+  std::memcpy(static_cast<void*>(values.data()), bytes.data(), values.size() * sizeof(T));
+  return values;
 }
 
 nlohmann::json to_json(const ShardLayout& layout) {
@@ -59,6 +68,7 @@ PrepareReport Preparation::run(WorkBoard& board) {
   sum_sources(board);
   read_pieces(board);
   search_duplicates(board);
+  search_near_duplicates(board);
   lay_out(board);
   write_shards(board);
   finish(board);
@@ -190,6 +200,51 @@ void Preparation::search_duplicates(WorkBoard& board) {
   board.share(stage);
 }
 
+std::vector<int64_t> Preparation::exact_duplicates() const {
+  std::vector<int64_t> all;
+  if (!config_.clean.exact_duplicates) return all;
+  for (int64_t part = 0; part < duplicate_parts(documents_); ++part) {
+    const std::vector<int64_t> some = read_array<int64_t>(path(cat("duplicates-", part)));
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+// A task for each band and part.
+int64_t Preparation::near_tasks() const {
+  return banding_for(config_.clean.near_duplicates).bands * duplicate_parts(documents_);
+}
+
+void Preparation::search_near_duplicates(WorkBoard& board) {
+  if (config_.clean.near_duplicates <= 0) return;
+  const std::vector<int64_t> skipped = exact_duplicates();
+  const int64_t parts = duplicate_parts(documents_);
+  WorkBoard::Stage stage;
+  stage.name = "near";
+  stage.tasks = near_tasks();
+  stage.doing = "looking for near-duplicates";
+  stage.unit = "parts";
+  const auto result = [this](int64_t task) { return path(cat("near-", task)); };
+  stage.is_done = [&](int64_t task) { return exists(result(task)); };
+  stage.size = [](int64_t) { return 1; };
+  stage.work = [&](int64_t task) {
+    const std::vector<NearPair> found = find_near_pairs(chunks_, fields_.fields().size(), task / parts, task % parts,
+                                                        parts, config_.clean.near_duplicates, skipped);
+    write_scratch(result(task), tag_, {reinterpret_cast<const char*>(found.data()), found.size() * sizeof(NearPair)});
+  };
+  board.share(stage);
+}
+
+std::vector<NearPair> Preparation::near_pairs() const {
+  std::vector<NearPair> all;
+  for (int64_t task = 0; task < near_tasks(); ++task) {
+    const std::vector<NearPair> some = read_array<NearPair>(path(cat("near-", task)));
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
 std::vector<std::vector<std::string>> Preparation::find_classes() const {
   const std::vector<FieldReader::Field>& fields = fields_.fields();
   std::vector<std::set<std::string>> found(fields.size());
@@ -215,13 +270,12 @@ std::vector<std::vector<std::string>> Preparation::find_classes() const {
 
 // Which documents stay, and where. Writes each chunk's list of places.
 std::vector<PlannedShard> Preparation::place_documents(PrepareReport& report) {
-  std::vector<int64_t> dropped;
-  if (config_.clean.exact_duplicates) {
-    for (int64_t part = 0; part < duplicate_parts(documents_); ++part) {
-      const std::string bytes = read_file(path(cat("duplicates-", part)), uint64_t{1} << 40);
-      const auto* numbers = reinterpret_cast<const int64_t*>(bytes.data());
-      dropped.insert(dropped.end(), numbers, numbers + bytes.size() / sizeof(int64_t));
-    }
+  std::vector<int64_t> dropped = exact_duplicates();
+  report.duplicates = static_cast<int64_t>(dropped.size());
+  if (config_.clean.near_duplicates > 0) {
+    const std::vector<int64_t> near = near_duplicates(near_pairs());
+    report.near_duplicates = static_cast<int64_t>(near.size());
+    dropped.insert(dropped.end(), near.begin(), near.end());
     std::sort(dropped.begin(), dropped.end());
   }
   ShardPlanner planner(config_.shard_tokens);
@@ -239,8 +293,7 @@ std::vector<PlannedShard> Preparation::place_documents(PrepareReport& report) {
     }
     write_scratch(placed_[c].keep, tag_, places);
   }
-  report.duplicates = static_cast<int64_t>(dropped.size());
-  report.kept = documents_ - report.duplicates;
+  report.kept = documents_ - static_cast<int64_t>(dropped.size());
   return planner.finish();
 }
 
@@ -252,6 +305,8 @@ PrepareReport Preparation::count_records() const {
       report.rejected += count;
       report.rejected_by_reason[reason] += count;
     }
+    for (const auto& [reason, count] : record.filtered_by_reason) report.filtered_by_reason[reason] += count;
+    for (const auto& [step, count] : record.cleaned_by_step) report.cleaned_by_step[step] += count;
     for (const auto& [kind, count] : record.deidentified) report.deidentified[kind] += count;
   }
   return report;

@@ -3,6 +3,7 @@
 //   sums     a task a source file: its SHA-256
 //   read     a task a piece of the sources: documents, tokens, hashes -> chunks
 //   search   a task a part of the hashes: which documents equal an earlier one
+//   near     a task a band of the signatures and part of it: which documents are alike
 //   layout   the first rank: what is kept, and in which shard it lies
 //   write    a task a shard
 //   finish   the first rank: rejected.jsonl, the tokenizer's files, the manifest
@@ -18,6 +19,7 @@
 #include "core/text.h"
 #include "data/field_reader.h"
 #include "data/manifest.h"
+#include "data/preparation/near_duplicate_search.h"
 #include "data/preparation/piece_reader.h"
 #include "data/preparation/pieces.h"
 #include "data/preparation/shard_builder.h"
@@ -59,11 +61,15 @@ class Preparation {
   void sum_sources(WorkBoard& board);
   void read_pieces(WorkBoard& board);
   void search_duplicates(WorkBoard& board);
+  void search_near_duplicates(WorkBoard& board);
   void lay_out(WorkBoard& board);
   void write_shards(WorkBoard& board);
   void finish(WorkBoard& board);
 
   void load_records();
+  std::vector<int64_t> exact_duplicates() const;
+  std::vector<NearPair> near_pairs() const;
+  int64_t near_tasks() const;
   void write_layout(const std::string& file);
   PrepareReport count_records() const;
   std::vector<std::vector<std::string>> find_classes() const;

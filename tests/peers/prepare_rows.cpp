@@ -1,11 +1,13 @@
-// prepare_rows CSV TOKENIZER OUTPUT: prepares a corpus of the columns id, text, mood and score, for corpus_h5py.py.
+// prepare_rows CSV TOKENIZER OUTPUT [THRESHOLD]: prepares a corpus of the columns id, text, mood and score, for
+// corpus_h5py.py; with a threshold without near-duplicates, for near_duplicates.py.
+#include <cstdlib>
 #include <iostream>
 
 #include "core/errors.h"
 #include "data/prepare.h"
 
 int main(int argc, char** argv) {
-  if (argc != 4) return 2;
+  if (argc != 4 && argc != 5) return 2;
   broadsheet::CorpusConfig config;
   config.name = "rows";
   config.tokenizer = argv[2];
@@ -24,6 +26,7 @@ int main(int argc, char** argv) {
   add("score", broadsheet::FieldKind::kScore);
   config.fields["score"].optional = true;
   config.shard_tokens = 2000;
+  if (argc == 5) config.clean.near_duplicates = std::atof(argv[4]);
   try {
     std::cout << broadsheet::prepare_corpus(config).json().dump() << "\n";
   } catch (const broadsheet::Error& error) {

@@ -1,0 +1,77 @@
+#include "data/cleaning/text_cleaning.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "data/cleaning/markup.h"
+#include "data/cleaning/quality.h"
+#include "data/tokenizers/unicode.h"
+
+namespace broadsheet {
+namespace {
+
+std::string normalised(const std::string& text, bool compatibility) {
+  if (std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; })) return text;
+  utf8proc_uint8_t* out = nullptr;
+  const auto options =
+      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | (compatibility ? UTF8PROC_COMPAT : 0));
+  const utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                             static_cast<utf8proc_ssize_t>(text.size()), &out, options);
+  if (size < 0) return text;  // not UTF-8, or not assigned in this version of Unicode
+  std::string result(reinterpret_cast<const char*>(out), static_cast<size_t>(size));
+  std::free(out);
+  return result;
+}
+
+bool is_space(char32_t c) {
+  return unicode_classes().is(c, CodePointClass::kWhitespace) || c == 0xFEFF;
+}
+
+// Runs of spaces become one space or, with line ends in them, one line end or one empty line; none at the ends. Control
+// and format characters go, but for those that join letters of a word (U+200C, U+200D).
+std::string with_plain_spaces(const std::string& text) {
+  std::string out;
+  int lines = 0;
+  bool space = false;
+  for (size_t i = 0; i < text.size();) {
+    const char32_t c = next_code_point(text, i);
+    if (c == U'\n' || c == 0x2028 || c == 0x2029 || (c == U'\r' && (i >= text.size() || text[i] != '\n'))) {
+      lines += c == 0x2029 ? 2 : 1;
+    } else if (is_space(c)) {
+      space = true;
+    } else if (unicode_classes().is(c, CodePointClass::kRemoved) && c != 0x200C && c != 0x200D) {
+      continue;
+    } else {
+      if (!out.empty()) out += lines > 1 ? "\n\n" : lines == 1 ? "\n" : space ? " " : "";
+      lines = 0;
+      space = false;
+      append_utf8(c, out);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void clean_text(std::string& text, const CleanConfig& clean, std::vector<const char*>& steps) {
+  const auto step = [&](const char* name, std::string result) {
+    if (result == text) return;
+    text = std::move(result);
+    if (std::find(steps.begin(), steps.end(), name) == steps.end()) steps.push_back(name);
+  };
+  if (clean.unicode != "none") step("unicode", normalised(text, clean.unicode == "nfkc"));
+  if (clean.markup) step("markup", without_markup(text));
+  if (clean.whitespace) step("whitespace", with_plain_spaces(text));
+}
+
+const char* reason_to_drop(const std::vector<std::string_view>& texts, const CleanConfig& clean) {
+  if (clean.min_words == 0 && clean.max_words == 0 && clean.quality == "none") return nullptr;
+  const TextStatistics statistics = statistics_of(texts);
+  if (statistics.words < clean.min_words) return "too_short";
+  if (clean.max_words > 0 && statistics.words > clean.max_words) return "too_long";
+  return clean.quality == "gopher" ? gopher_reason(statistics) : nullptr;
+}
+
+}  // namespace broadsheet

@@ -1,0 +1,20 @@
+// Cleaning of single documents: what changes a text, and what drops a document for what it is. Each step is counted by
+// its name and is off unless corpus.yaml asks for it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/corpus_config.h"
+
+namespace broadsheet {
+
+// In this order: "unicode" (normalisation, of the Unicode version of utf8proc), "markup" (HTML), "whitespace". Appends
+// the steps that changed the text to `steps`, each once. `text` is UTF-8 and stays it.
+void clean_text(std::string& text, const CleanConfig& clean, std::vector<const char*>& steps);
+
+// Why the document is dropped, or nullptr: "too_short", "too_long", "gopher_...". The texts count together.
+const char* reason_to_drop(const std::vector<std::string_view>& texts, const CleanConfig& clean);
+
+}  // namespace broadsheet
