@@ -13,7 +13,7 @@ enum class Trigger : uint8_t { kNone, kDigit, kAt, kColon, kW };
 
 constexpr std::array<Trigger, 256> kTriggers = [] {
   std::array<Trigger, 256> table{};
-  for (char c = '0'; c <= '9'; ++c) table[static_cast<size_t>(c)] = Trigger::kDigit;
+  for (size_t c = '0'; c <= '9'; ++c) table[c] = Trigger::kDigit;
   table['@'] = Trigger::kAt;
   table[':'] = Trigger::kColon;
   table['w'] = table['W'] = Trigger::kW;

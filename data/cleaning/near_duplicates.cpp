@@ -109,7 +109,8 @@ std::vector<uint64_t> band_hashes(std::span<const uint32_t> shingles, const Band
   for (int band = 0; band < banding.bands; ++band) {
     uint64_t hash = static_cast<uint64_t>(band);
     for (int row = 0; row < banding.rows; ++row) {
-      const HashFunction function = hash_functions()[static_cast<size_t>(band * banding.rows + row)];
+      const HashFunction function =
+          hash_functions()[static_cast<size_t>(band) * static_cast<size_t>(banding.rows) + static_cast<size_t>(row)];
       uint64_t least = std::numeric_limits<uint64_t>::max();
       for (const uint64_t x : mixed) least = std::min(least, (function.factor * x + function.summand) >> 32);
       hash = mix(hash, least);
