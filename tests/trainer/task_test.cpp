@@ -197,7 +197,9 @@ TEST(MaskedLm, EvaluationScoresTheSamePositionsEveryTimeAndTrainingOthers) {
 TEST(MaskedLm, FillsMasksWithTheLikeliestTokens) {
   class Masking : public WordTokenizer {
    public:
-    std::vector<int32_t> encode(std::string_view) const override { return {7, 4, 8, 4}; }
+    void encode_into(std::string_view, std::vector<int32_t>& ids) const override {
+      ids.insert(ids.end(), {7, 4, 8, 4});
+    }
   };
   const auto task = make_task(request_for("masked_lm"));
   const auto predictions = task->predict(Masking(), {"any", "text"}, {});
