@@ -78,10 +78,7 @@ void append(Block& block, std::string_view text, bool linked) {
     if (ideograph) {
       words += kWordsOfIdeograph;
       inside = false;
-    } else if (!inside && c < 0x80) {
-      words += 1;
-      inside = true;
-    } else if (!inside && c >= 0xC0) {
+    } else if (!inside && (c < 0x80 || c >= 0xC0)) {  // not a character's later byte
       words += 1;
       inside = true;
     }

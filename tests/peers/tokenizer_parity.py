@@ -278,7 +278,7 @@ def main():
             assert lines > 50_000
             print(f"{lines} lines of text, {total} comparisons")
         rng = random.Random(SEED)
-        texts = [random_text(rng) for _ in range(20_000)]
+        texts = [random_text(rng) for _ in range(10_000)]
         added = added_tokenizers(scratch, made[1][2])
         if "random" in wanted:
             reveal = revealing_tokenizer(texts)
