@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <regex>
 #include <set>
 
@@ -117,7 +118,7 @@ void check_field(const FieldConfig& field, const std::string& prefix, ConfigRead
 void check_split(const SplitConfig& split, const std::string& prefix, ConfigReader& reader) {
   const std::string field = join_key(prefix, "field");
   if (reader.at_fault(join_key(prefix, "by"))) return;
-  const bool named = split.by == "group" || split.by == "field";
+  const bool named = split.by != "hash";
   if (named && split.field.empty()) {
     reader.fault(field, "config.required",
                  cat("missing, wanted the name of the field that by: ", split.by, " splits by"),
@@ -125,7 +126,7 @@ void check_split(const SplitConfig& split, const std::string& prefix, ConfigRead
   }
   if (!named && !split.field.empty()) {
     reader.fault(field, "config.conflict", cat("by: ", split.by, " uses no field"),
-                 "remove it, or write by: group or by: field");
+                 "remove it, or write by: group, time, stratified or field");
   }
   if (split.by == "field") {
     for (const char* name : {"validation", "test", "seed"}) {
@@ -222,10 +223,16 @@ void check_corpus(const CorpusConfig& config, const std::string& prefix, ConfigR
   check_deidentified_fields(config, prefix, reader);
   const std::string key = join_key(prefix, "split.field");
   if (reader.at_fault("split.by")) return;
-  if (config.split.field.empty() || config.fields.empty() || reader.at_fault(key) || reader.at_fault("fields")) return;
+  if (config.split.by == "hash" || config.split.field.empty() || config.fields.empty() || reader.at_fault(key) ||
+      reader.at_fault("fields"))
+    return;
   const auto found = config.fields.find(config.split.field);
-  const FieldKind wanted = config.split.by == "group" ? FieldKind::kGroup : FieldKind::kSplit;
-  const char* wanted_name = config.split.by == "group" ? "group" : "split";
+  static const std::map<std::string, std::pair<FieldKind, const char*>> kinds = {
+      {"group", {FieldKind::kGroup, "group"}},
+      {"time", {FieldKind::kTime, "time"}},
+      {"stratified", {FieldKind::kLabel, "label"}},
+      {"field", {FieldKind::kSplit, "split"}}};
+  const auto [wanted, wanted_name] = kinds.at(config.split.by);
   if (found == config.fields.end()) {
     const std::string near = nearest(config.split.field, names);
     reader.fault(key, "config.choice", cat("found ", config.split.field, ", which is not under fields"),
@@ -291,9 +298,14 @@ const Section<FieldConfig>& field_section() {
 const Section<SplitConfig>& split_section() {
   static const auto section =
       Section<SplitConfig>()
-          .key("by", &SplitConfig::by, one_of({{"hash", "group", "field"}, {"time"}, {{"random", "hash"}}}),
-               "hash: each document by itself; group: all documents of a group together; field: as the data says.")
-          .key("field", &SplitConfig::field, text(), "group, field: the field's name.")
+          .key(
+              "by", &SplitConfig::by,
+              one_of({{"hash", "group", "time", "stratified", "field"},
+                      {},
+                      {{"random", "hash"}, {"stratify", "stratified"}}}),
+              "hash: each document by itself; group: all documents of a group together; time: train before, validation "
+              "and then test after; stratified: each class by itself; field: as the data says.")
+          .key("field", &SplitConfig::field, text(), "The field of kind group, time, label or split that it goes by.")
           .key("validation", &SplitConfig::validation, number({0, 1, false, true}), "Share of the validation split.")
           .key("test", &SplitConfig::test, number({0, 1, false, true}), "Share of the test split.")
           .key("seed", &SplitConfig::seed, natural(), "Another seed draws other splits.")

@@ -33,8 +33,8 @@ struct FieldConfig {
 };
 
 struct SplitConfig {
-  std::string by = "hash";  // hash | group | time | field
-  std::string field;        // group, time, field: the field's name
+  std::string by = "hash";  // hash | group | time | stratified | field
+  std::string field;        // all but hash: the field's name
   double validation = 0.1;
   double test = 0.1;
   uint64_t seed = 1;

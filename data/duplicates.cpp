@@ -55,9 +55,13 @@ void HashSet::grow() {
     if (hash != Hash128{0, 0}) slots_[slot(hash)] = hash;
 }
 
+double split_place(std::string_view key, uint64_t seed) {
+  const std::string salt = cat("split ", seed);
+  return static_cast<double>(hash_texts({salt, key})[0] >> 11) * 0x1p-53;
+}
+
 Split split_of(std::string_view key, const SplitConfig& config) {
-  const std::string salt = cat("split ", config.seed);
-  const double place = static_cast<double>(hash_texts({salt, key})[0] >> 11) * 0x1p-53;
+  const double place = split_place(key, config.seed);
   if (place < config.test) return Split::kTest;
   if (place < config.test + config.validation) return Split::kValidation;
   return Split::kTrain;

@@ -36,6 +36,8 @@ class HashSet {
 
 // The split of a document by a hash of `key` and the seed: the same key always lands in the same split, whatever else
 // is in the corpus.
+// The number in [0, 1) that decides it.
+double split_place(std::string_view key, uint64_t seed);
 Split split_of(std::string_view key, const SplitConfig& config);
 
 }  // namespace broadsheet

@@ -94,9 +94,15 @@ void check_split(const FieldReader& reader, const SplitConfig& split, Faults& fa
   else if (split.by == "field")
     want(FieldKind::kSplit);
   else if (split.by == "time")
-    faults.add({"corpus.not_yet", {}, "split.by", "by: time is not in this version", "use hash, group or field"});
+    want(FieldKind::kTime);
+  else if (split.by == "stratified")
+    want(FieldKind::kLabel);
   else if (split.by != "hash")
-    faults.add({"corpus.split", {}, "split.by", cat("'", split.by, "' is unknown"), "use hash, group or field"});
+    faults.add({"corpus.split",
+                {},
+                "split.by",
+                cat("'", split.by, "' is unknown"),
+                "use hash, group, field, time or stratified"});
   if (!(split.validation >= 0 && split.test >= 0 && split.validation + split.test < 1))
     faults.add({"corpus.split",
                 {},

@@ -170,6 +170,7 @@ nlohmann::json PrepareReport::counts() const {
   if (!filtered_by_reason.empty()) json["filtered_by_reason"] = filtered_by_reason;
   if (!cleaned_by_step.empty()) json["cleaned_by_step"] = cleaned_by_step;
   if (!deidentified.empty()) json["deidentified"] = deidentified;
+  if (!split_points.is_null()) json["split_points"] = split_points;
   return json;
 }
 
@@ -189,6 +190,7 @@ PrepareReport PrepareReport::from(const nlohmann::json& counts) {
   report.tokens = counts.at("tokens").get<int64_t>();
   report.rejected_by_reason = counts.at("rejected_by_reason").get<std::map<std::string, int64_t>>();
   report.documents_by_split = counts.at("documents_by_split").get<std::map<std::string, int64_t>>();
+  report.split_points = counts.value("split_points", nlohmann::json());
   report.near_duplicates = counts.value("near_duplicates", int64_t{0});
   for (const auto& [name, map] :
        {std::pair("filtered_by_reason", &report.filtered_by_reason),

@@ -20,6 +20,7 @@ struct PrepareReport {
   int64_t near_duplicates = 0;                        // dropped, beside `duplicates`
   std::map<std::string, int64_t> filtered_by_reason;  // dropped for what they are: too_short, ...
   std::map<std::string, int64_t> cleaned_by_step;     // documents that a cleaning step has changed
+  nlohmann::json split_points;  // of a split by time, or a stratified one (preparation/split_points.h); else null
   int64_t tokens = 0;
   // By kind, what identified persons and was replaced, in all documents that were not set aside.
   std::map<std::string, int64_t> deidentified;

@@ -248,7 +248,8 @@ void add_corpus(Table& t) {
   add(t, {"val_size", "validation_size", "validation_split", "val_split", "dev_size"}, same("split.validation"));
   add(t, {"test_size", "test_split"}, same("split.test"));
   add(t, {"random_state", "random_seed", "shuffle_seed"}, same("split.seed"));
-  add(t, {"group_by", "groups", "stratify"}, advice("write split: {by: group, field: FIELD}"));
+  add(t, {"group_by", "groups"}, advice("write split: {by: group, field: FIELD}"));
+  add(t, {"stratify"}, advice("write split: {by: stratified, field: FIELD}"));
   add(t, {"deduplicate", "dedup", "remove_duplicates", "drop_duplicates"}, same("clean.exact_duplicates"));
   add(t, {"tokenizer_name", "tokenizer_name_or_path", "model_name_or_path", "vocab_file"}, same("tokenizer"));
   add(t, {"output_dir", "out_dir", "destination", "output_path"}, same("output"));

@@ -95,6 +95,7 @@ std::string write_chunk(const std::string& path, const Chunk& chunk) {
   file.add<uint32_t>("shingles", chunk.shingles);
   file.add<int64_t>("shingle_offsets", chunk.shingle_offsets);
   file.add<uint8_t>("splits", chunk.splits);
+  file.add<double>("draws", chunk.draws);
   for (size_t i = 0; i < chunk.columns.size(); ++i) {
     const ShardColumn& column = chunk.columns[i];
     file.add<int32_t>(cat(i, ".tokens"), column.tokens);
@@ -124,6 +125,7 @@ ChunkView::ChunkView(const std::string& path, size_t fields) : file_(path) {
     shingles = array_of<uint32_t>(arrays, "shingles", body);
     shingle_offsets = array_of<int64_t>(arrays, "shingle_offsets", body);
     splits = array_of<uint8_t>(arrays, "splits", body);
+    draws = array_of<double>(arrays, "draws", body);
     for (size_t i = 0; i < fields; ++i) {
       const auto text = array_of<char>(arrays, cat(i, ".bytes"), body);
       columns.push_back({array_of<int32_t>(arrays, cat(i, ".tokens"), body),

@@ -25,6 +25,7 @@ struct Chunk {
   std::vector<uint32_t> shingles;                 // of all documents, each's ascending
   std::vector<int64_t> shingle_offsets;           // [documents + 1], or empty
   std::vector<uint8_t> splits;                    // [documents] Split
+  std::vector<double> draws;                      // [documents] in [0, 1), of a stratified split; else empty
   std::vector<int64_t> sizes;                     // [documents] what each counts against shard_tokens
 
   int64_t documents() const { return static_cast<int64_t>(lines.size()); }
@@ -54,6 +55,7 @@ class ChunkView {
   std::span<const uint32_t> shingles;
   std::span<const int64_t> shingle_offsets;
   std::span<const uint8_t> splits;
+  std::span<const double> draws;
 
  private:
   MappedFile file_;

@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "data/cleaning/text_cleaning.h"
 #include "data/preparation/scratch.h"
+#include "data/preparation/split_points.h"
 
 namespace broadsheet {
 namespace {
@@ -187,6 +188,7 @@ std::optional<Rejection> PieceReader::take(const Record& record) {
   for (const char* step : steps) ++counts_.cleaned_by_step[step];
   for (size_t i = 0; i < identifiers.size(); ++i) identifiers_[i] += identifiers[i];
   add(choose_split(texts), record.document.place.line);
+  if (config_.split.by == "stratified") chunk_.draws.push_back(split_place(own_key(texts), config_.split.seed));
   add_signatures(texts);
   return std::nullopt;
 }
@@ -203,6 +205,7 @@ void PieceReader::add_signatures(const std::vector<std::string_view>& texts) {
 }
 
 Split PieceReader::choose_split(const std::vector<std::string_view>& texts) const {
+  if (SplitPoints::needed(config_.split)) return Split::kTrain;  // until all documents are known
   if (config_.split.by == "field") {
     const std::string& name = row_[static_cast<size_t>(split_field_)].text;
     return name.empty() ? Split::kTrain : split_from_name(name);
@@ -211,11 +214,15 @@ Split PieceReader::choose_split(const std::vector<std::string_view>& texts) cons
     const std::string& group = row_[static_cast<size_t>(split_field_)].text;
     if (!group.empty()) return split_of(group, config_.split);
   }
-  if (id_ >= 0 && !row_[static_cast<size_t>(id_)].text.empty())
-    return split_of(row_[static_cast<size_t>(id_)].text, config_.split);
+  return split_of(own_key(texts), config_.split);
+}
+
+// What tells a document from others: its id, or else its texts.
+std::string PieceReader::own_key(const std::vector<std::string_view>& texts) const {
+  if (id_ >= 0 && !row_[static_cast<size_t>(id_)].text.empty()) return row_[static_cast<size_t>(id_)].text;
   std::string key;
   for (const std::string_view text : texts) key += cat(text.size(), ":", text);
-  return split_of(key, config_.split);
+  return key;
 }
 
 void PieceReader::start_chunk() {

@@ -71,6 +71,7 @@ class PieceReader {
   void check_columns(const Importer& importer, const SourceFile& file) const;
   std::optional<Rejection> take(const Record& record);
   std::vector<std::string_view> clean(std::vector<const char*>& steps, IdentifierCounts& identifiers);
+  std::string own_key(const std::vector<std::string_view>& texts) const;
   Split choose_split(const std::vector<std::string_view>& texts) const;
   void add(Split split, int64_t line);
   void add_signatures(const std::vector<std::string_view>& texts);

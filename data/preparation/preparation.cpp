@@ -268,6 +268,35 @@ std::vector<std::vector<std::string>> Preparation::find_classes() const {
   return classes;
 }
 
+// In order. `dropped`: ascending.
+template <class Begin, class Kept, class End>
+void Preparation::each_kept(const std::vector<int64_t>& dropped, Begin begin, Kept kept, End end) const {
+  auto next_dropped = dropped.begin();
+  for (size_t c = 0; c < chunks_.size(); ++c) {
+    const ChunkView view(chunks_[c].path, fields_.fields().size());
+    begin(c, view);
+    for (size_t i = 0; i < view.splits.size(); ++i) {
+      if (next_dropped != dropped.end() && *next_dropped == chunks_[c].first_document + static_cast<int64_t>(i)) {
+        ++next_dropped;
+      } else {
+        kept(c, view, i);
+      }
+    }
+    end(c);
+  }
+}
+
+std::optional<SplitPoints> Preparation::find_split_points(const std::vector<int64_t>& dropped) const {
+  if (!SplitPoints::needed(config_.split)) return std::nullopt;
+  const auto field = static_cast<size_t>(fields_.index_of(config_.split.field));
+  SplitPoints points(config_.split, field, fields_.fields()[field].classes);
+  each_kept(
+      dropped, [](size_t, const ChunkView&) {}, [&](size_t, const ChunkView& view, size_t i) { points.count(view, i); },
+      [](size_t) {});
+  points.settle();
+  return points;
+}
+
 // Which documents stay, and where. Writes each chunk's list of places.
 std::vector<PlannedShard> Preparation::place_documents(PrepareReport& report) {
   std::vector<int64_t> dropped = exact_duplicates();
@@ -278,21 +307,18 @@ std::vector<PlannedShard> Preparation::place_documents(PrepareReport& report) {
     dropped.insert(dropped.end(), near.begin(), near.end());
     std::sort(dropped.begin(), dropped.end());
   }
+  const std::optional<SplitPoints> points = find_split_points(dropped);
+  if (points) report.split_points = points->json();
   ShardPlanner planner(config_.shard_tokens);
-  auto next_dropped = dropped.begin();
-  for (size_t c = 0; c < chunks_.size(); ++c) {
-    const ChunkView view(chunks_[c].path, fields_.fields().size());
-    std::string places(view.splits.size(), static_cast<char>(kDropped));
-    for (size_t i = 0; i < view.splits.size(); ++i) {
-      if (next_dropped != dropped.end() && *next_dropped == chunks_[c].first_document + static_cast<int64_t>(i)) {
-        ++next_dropped;
-        continue;
-      }
-      places[i] = static_cast<char>(view.splits[i]);
-      planner.add(static_cast<Split>(view.splits[i]), static_cast<int64_t>(c), static_cast<int64_t>(i), view.sizes[i]);
-    }
-    write_scratch(placed_[c].keep, tag_, places);
-  }
+  std::string places;
+  each_kept(
+      dropped, [&](size_t, const ChunkView& view) { places.assign(view.splits.size(), static_cast<char>(kDropped)); },
+      [&](size_t chunk, const ChunkView& view, size_t i) {
+        const Split split = points ? points->split_of(view, i) : static_cast<Split>(view.splits[i]);
+        places[i] = static_cast<char>(split);
+        planner.add(split, static_cast<int64_t>(chunk), static_cast<int64_t>(i), view.sizes[i]);
+      },
+      [&](size_t chunk) { write_scratch(placed_[chunk].keep, tag_, places); });
   report.kept = documents_ - static_cast<int64_t>(dropped.size());
   return planner.finish();
 }

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@
 #include "data/preparation/pieces.h"
 #include "data/preparation/shard_builder.h"
 #include "data/preparation/shard_plan.h"
+#include "data/preparation/split_points.h"
 #include "data/preparation/work_board.h"
 #include "data/prepare.h"
 #include "data/sources.h"
@@ -73,6 +75,9 @@ class Preparation {
   void write_layout(const std::string& file);
   PrepareReport count_records() const;
   std::vector<std::vector<std::string>> find_classes() const;
+  template <class Begin, class Kept, class End>
+  void each_kept(const std::vector<int64_t>& dropped, Begin begin, Kept kept, End end) const;
+  std::optional<SplitPoints> find_split_points(const std::vector<int64_t>& dropped) const;
   std::vector<PlannedShard> place_documents(PrepareReport& report);
   void check_shares(const PrepareReport& report) const;
   void check_splits(const std::vector<PlannedShard>& shards) const;

@@ -569,5 +569,79 @@ TEST(PrepareSources, StandardInputBelongsToOneProcessAndOneSource) {
   EXPECT_FALSE(exists(config.output));
 }
 
+// --- splits that one document alone does not decide
+
+class Splits : public ::testing::Test {
+ protected:
+  // Documents with a day and a mood, prepared; the days and moods of each split.
+  void prepare(const SplitConfig& split, PrepareOptions options = {}) {
+    std::string lines = "id\tday\tmood\ttext\n";
+    for (int i = 0; i < 400; ++i)  // days come in no order, and ten documents have each
+      lines += cat(i, "\t2024-", i * 7 % 40 < 20 ? "01-" : "02-", 10 + i * 7 % 40 % 20, "\t",
+                   i % 20 == 0 ? "glad" : "angry", "\tthe plan ", i, "\n");
+    config_ = text_corpus(folder_, write_text(folder_ / "in.tsv", lines), "tsv");
+    config_.fields["id"] = field("id", FieldKind::kId);
+    config_.fields["day"] = field("day", FieldKind::kTime);
+    config_.fields["mood"] = field("mood", FieldKind::kLabel);
+    config_.split = split;
+    options.replace = true;
+    report_ = prepare_corpus(config_, options);
+    const auto corpus = ShardSet::open(config_.output);
+    days_.clear();
+    glad_.clear();
+    const std::vector<std::string> classes = corpus->field("mood").classes;
+    for (const Split one : {Split::kTrain, Split::kValidation, Split::kTest})
+      for (int64_t i = 0; i < corpus->size(one); ++i) {
+        days_[one].push_back(corpus->number(one, "day", i));
+        glad_[one] += classes.at(static_cast<size_t>(corpus->label(one, "mood", i))) == "glad";
+      }
+  }
+  std::pair<double, double> range(Split split) const {
+    const auto [least, most] = std::minmax_element(days_.at(split).begin(), days_.at(split).end());
+    return {*least, *most};
+  }
+
+  TempFolder folder_;
+  CorpusConfig config_;
+  PrepareReport report_;
+  std::map<Split, std::vector<double>> days_;
+  std::map<Split, int> glad_;
+};
+
+TEST_F(Splits, ByTimeTrainOnThePastAndKeepADayTogether) {
+  prepare({"time", "day", 0.2, 0.1, 1});
+  EXPECT_LT(range(Split::kTrain).second, range(Split::kValidation).first);
+  EXPECT_LT(range(Split::kValidation).second, range(Split::kTest).first);
+  EXPECT_EQ(days_[Split::kTrain].size(), 280u);
+  EXPECT_EQ(days_[Split::kValidation].size(), 80u);
+  EXPECT_EQ(days_[Split::kTest].size(), 40u);
+  EXPECT_EQ(report_.split_points, nlohmann::json({{"", {range(Split::kValidation).first, range(Split::kTest).first}}}));
+  const nlohmann::json manifest = nlohmann::json::parse(read_file(config_.output + "/corpus.json"));
+  EXPECT_EQ(manifest["counts"]["split_points"], report_.split_points);
+  const auto whole = all_files(config_.output);
+  PrepareOptions options;
+  options.ranks = 3;
+  options.piece_bytes = 900;
+  prepare({"time", "day", 0.2, 0.1, 1}, options);
+  EXPECT_EQ(all_files(config_.output), whole);
+  // Half a day's worth for the test split: the whole day goes there.
+  prepare({"time", "day", 0.0, 0.0125, 1});
+  EXPECT_EQ(days_[Split::kTest].size(), 10u);
+  EXPECT_EQ(days_.count(Split::kValidation), 0u);
+}
+
+TEST_F(Splits, StratifiedGivesEachClassItsShare) {
+  prepare({"stratified", "mood", 0.2, 0.1, 1});
+  EXPECT_EQ(glad_[Split::kTest], 2);
+  EXPECT_EQ(glad_[Split::kValidation], 4);
+  EXPECT_EQ(glad_[Split::kTrain], 14);
+  EXPECT_EQ(days_[Split::kTest].size(), 40u);
+  EXPECT_EQ(days_[Split::kValidation].size(), 80u);
+  EXPECT_EQ(report_.split_points.size(), 2u);
+  const auto first = days_;
+  prepare({"stratified", "mood", 0.2, 0.1, 2});
+  EXPECT_NE(days_, first) << "another seed draws others";
+}
+
 }  // namespace
 }  // namespace broadsheet

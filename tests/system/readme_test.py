@@ -66,11 +66,13 @@ class Readme(SystemTest):
         sweep = block("Searching hyperparameters", "yaml").replace("trials: 12", "trials: 4")
         (self.folder / "sweep.yaml").write_text(sweep, encoding="utf-8")
         lines = [line.split("#")[0] for line in block("Searching hyperparameters", "sh").splitlines()]
-        self.assertEqual([line.split()[1] for line in lines], ["sweep", "sweep", "status", "report"])
-        planned, _, status, report = [self.shell(line) for line in lines]
+        self.assertEqual([line.split()[1] for line in lines], ["sweep", "sweep", "status", "report", "sweep"])
+        planned, _, status, report, again = [self.shell(line) for line in lines]
         self.assertIn("4 trials", planned)
         self.assertIn("finished", status)
         self.assertTrue(pathlib.Path(report.strip()).is_file())
+        self.assertIn("--retrain-best", lines[-1])
+        self.assertTrue((self.folder / "runs/comments-search/retrained/results.json").is_file(), again)
         found = json.loads((self.folder / "runs/comments-search/results.json").read_text())
         self.assertEqual(len(found["trials"]), 4)
         # The trunk's outputs were computed by the first of them.

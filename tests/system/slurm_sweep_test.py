@@ -146,6 +146,7 @@ class SlurmSweeps(SystemTest):
         if local.wait() != DONE:
             raise AssertionError(local.said())
         cls.reference = local.table()
+        cls.said_locally = local.said()
 
     def assert_found(self, sweep):
         """The same as on one machine; nothing ran twice, and no trial failed."""
@@ -241,6 +242,34 @@ class SlurmSweeps(SystemTest):
         self.assertEqual(len(sweep.workers()), 2, sweep.everything())  # they have been kept
         sweep.wait_for(lambda: cluster.job_state(job) == "COMPLETED", "the driver's job to end")
         self.assertEqual(sweep.status(), "finished")
+
+    def test_on_a_login_node_a_local_sweep_says_where_it_would_do_better(self):
+        self.assertIn("is no node of its cluster", self.said_locally)
+        self.assertIn("broadsheet submit", self.said_locally)
+
+    def test_trials_of_two_ranks_over_both_nodes(self):
+        for launcher in ("srun", "mpirun"):
+            with self.subTest(launcher=launcher):
+                text = (workspace.folder / "run.yaml").read_text()
+                for old, new in (("launch: {threads", "launch: {ranks: 2, threads"),
+                                 ("slurm: {partition: main,", f"slurm: {{partition: main, nodes: 2, ntasks_per_node: 1, launcher: {launcher},")):
+                    self.assertIn(old, text)
+                    text = text.replace(old, new)
+                (workspace.folder / f"run-{launcher}.yaml").write_text(text)
+                tables = []
+                for on in ("local", "slurm"):
+                    sweep = Sweep(f"wide-{launcher}-{on}", on=on)
+                    changed = sweep.file.read_text().replace("run: run.yaml", f"run: run-{launcher}.yaml")
+                    changed = changed.replace("trials: 6\nconcurrency: 2", "trials: 2\nconcurrency: 1")
+                    self.assertIn("concurrency: 1", changed)
+                    sweep.file.write_text(changed)
+                    sweep.drive()
+                    self.assertEqual(sweep.wait(), DONE, sweep.everything())
+                    tables.append(sweep.table())
+                self.assertEqual(tables[0], tables[1], sweep.everything())
+                self.assertEqual([row[2] for row in tables[1]], ["done"] * 2)
+                self.assertEqual(sweep.job_events(sweep.workers()[0], "start")[0]["nodes"], "n[1-2]")
+                self.assert_jobs_leave(sweep)
 
     def test_a_chain_ends_in_a_sweep_that_runs_inside_its_own_job(self):
         # Small trials share one allocation, two at a time, each on a core of its own.
