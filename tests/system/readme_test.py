@@ -75,8 +75,8 @@ class Readme(SystemTest):
         self.assertTrue((self.folder / "runs/comments-search/retrained/results.json").is_file(), again)
         found = json.loads((self.folder / "runs/comments-search/results.json").read_text())
         self.assertEqual(len(found["trials"]), 4)
-        # The trunk's outputs were computed by the first of them.
-        self.assertEqual(len(list((self.folder / "corpora/comments/features").glob("*.h5"))), 1)
+        # The trunk's outputs were computed by the first of them, and once more where train and validation are one split.
+        self.assertEqual(len(list((self.folder / "corpora/comments/features").glob("*.h5"))), 2)
 
     def test_on_a_slurm_cluster(self):
         self.write_comments()
