@@ -219,20 +219,22 @@ PrepareReport prepare_corpus(const CorpusConfig& config, const PrepareOptions& o
     help(Order(config), places, options, workers);
     return {};
   }
-  (void)Order(config);  // what is wrong with it is said before anything is made
+  std::optional<Order> order(std::in_place, config);  // what is wrong with it is said before anything is made
   make_folders(parent_folder(places.output));
   const FolderLock lock = FolderLock::acquire(places.lock(), options.incarnation);
   CorpusConfig spooled = config;
   std::optional<SpooledInput> input;
-  if (reads_standard_input(config)) input.emplace(spooled, places.standard_input());
-  const Order order(spooled);
+  if (reads_standard_input(config)) {
+    input.emplace(spooled, places.standard_input());
+    order.emplace(spooled);
+  }
   if (exists(places.output)) {
-    auto report = existing_corpus(places.output, order.manifest.configuration, describe_sources(order.files),
-                                  order.manifest.tokenizer_fingerprint, options.replace);
+    auto report = existing_corpus(places.output, order->manifest.configuration, describe_sources(order->files),
+                                  order->manifest.tokenizer_fingerprint, options.replace);
     if (report && options.task) WorkBoard::dismiss(places.scratch(), workers).wait_for_others(kPatienceWithOthers);
     if (report) return *report;
   }
-  return lead(order, places, options, workers);
+  return lead(*order, places, options, workers);
 }
 
 }  // namespace broadsheet

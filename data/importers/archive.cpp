@@ -49,8 +49,7 @@ ArchiveReader::ArchiveReader(const std::string& path)
   const std::string why = archive_error_string(archive_) ? archive_error_string(archive_) : "";
   archive_read_free(archive_);
   if (fault_) std::rethrow_exception(fault_);
-  throw UserError("corpus.damaged_source", cat(path_, ": the tar archive cannot be read (", why, ")"),
-                  "the file is truncated or damaged; fetch it again");
+  damaged_source(path_, cat("the tar archive cannot be read (", why, ")"));
 }
 
 ArchiveReader::~ArchiveReader() {
@@ -78,10 +77,8 @@ void ArchiveReader::check(long code) const {
   if (code >= ARCHIVE_OK || code == ARCHIVE_WARN) return;
   if (fault_) std::rethrow_exception(fault_);
   const char* why = archive_error_string(archive_);
-  throw UserError("corpus.damaged_source",
-                  cat(path_, ": the tar archive is damaged", name_.empty() ? "" : " after " + name_, " (",
-                      why != nullptr ? why : "no reason is known", ")"),
-                  "the file is truncated or damaged; fetch it again");
+  damaged_source(path_, cat("the tar archive is damaged", name_.empty() ? "" : " after " + name_, " (",
+                            why != nullptr ? why : "no reason is known", ")"));
 }
 
 }  // namespace broadsheet

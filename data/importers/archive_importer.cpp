@@ -37,9 +37,8 @@ class ArchiveImporter : public Importer {
   bool open_next() {
     while (reader_.next()) {
       const std::string& name = reader_.name();
-      const std::string told = format_of(name), format = source_.format.empty() ? told : source_.format;
-      const std::string file = name.substr(name.find_last_of('/') + 1);
-      if (format.empty() || file.empty() || file[0] == '.' || file[0] == '_') continue;
+      const std::string format = chosen_format(name, source_);
+      if (format.empty() || is_aside(name.substr(name.find_last_of('/') + 1))) continue;
       member_ = open_format(format, reader_.member(), name, source_, file_);
       return true;
     }

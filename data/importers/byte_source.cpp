@@ -20,10 +20,6 @@ namespace {
 
 constexpr size_t kCompressedBuffer = size_t{1} << 17;
 
-[[noreturn]] void damaged(const std::string& path, const std::string& what) {
-  throw UserError("corpus.damaged_source", cat(path, ": ", what), "the file is truncated or damaged; fetch it again");
-}
-
 // Ends where the file ended when it was opened: one that somebody appends to has no other end.
 class File : public ByteSource {
  public:
@@ -116,9 +112,9 @@ class CompressedSource : public ByteSource {
       const Decoder::State state = decoder_->decode(in_, out);
       between_streams_ = state == Decoder::State::kEnd;
       const bool stuck = !between_streams_ && in_.size == in_before && out.size == size;
-      if (stuck && ended_) damaged(name_, cat("the ", decoder_->name(), " stream ends early"));
+      if (stuck && ended_) damaged_source(name_, cat("the ", decoder_->name(), " stream ends early"));
       if (state == Decoder::State::kCorrupt || (stuck && in_.size > 0))
-        damaged(name_, cat("the ", decoder_->name(), " stream is corrupt"));
+        damaged_source(name_, cat("the ", decoder_->name(), " stream is corrupt"));
     }
     return size - out.size;
   }
@@ -148,6 +144,10 @@ std::unique_ptr<Decoder> decoder_of(File& file) {
 }
 
 }  // namespace
+
+void damaged_source(const std::string& path, const std::string& what) {
+  throw UserError("corpus.damaged_source", cat(path, ": ", what), "the file is truncated or damaged; fetch it again");
+}
 
 void ByteSource::seek(int64_t) {
   BROADSHEET_ASSERT(false);  // can_be_cut() has said that there is no need to

@@ -20,6 +20,8 @@ class ByteSource {
   virtual void seek(int64_t position);
 };
 
+[[noreturn]] void damaged_source(const std::string& path, const std::string& what);
+
 // Throws UserError("corpus.no_file") when the path is missing, unreadable or a folder.
 std::unique_ptr<ByteSource> open_byte_source(const std::string& path);
 // The same of what `source` gives; `name` is what messages call it.

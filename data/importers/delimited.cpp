@@ -186,7 +186,7 @@ class DelimitedImporter : public Importer {
 
 std::unique_ptr<Importer> open_delimited(LineReader reader, const std::string& name, const SourceConfig& source,
                                          std::vector<std::string> columns, int32_t file_number) {
-  const bool csv = (source.format.empty() ? format_of(name) : source.format) == "csv";
+  const bool csv = chosen_format(name, source) == "csv";
   return std::make_unique<DelimitedImporter>(std::move(reader), name, source, std::move(columns), csv ? ',' : '\t', csv,
                                              file_number);
 }

@@ -22,7 +22,6 @@ constexpr double kAsciiTrailOfBig5 = 0.1;
 constexpr double kChineseShare = 0.2;
 // Any bytes are text in Latin-1: fewer lines may as well be damaged.
 constexpr size_t kTellingLines = 8;
-constexpr size_t kHeadBytes = size_t{1} << 16;
 
 const char* iconv_name(const std::string& encoding) {
   return encoding == "latin-1" ? "ISO-8859-1" : encoding.c_str();
@@ -124,8 +123,8 @@ std::string guess_encoding(std::string_view text) {
 }
 
 std::string encoding_of(const std::string& path) {
-  std::string head = read_whole(*open_byte_source(path), kHeadBytes);
-  if (head.size() > kHeadBytes) head.resize(head.rfind('\n') + 1);  // the last line may be cut
+  std::string head = read_whole(*open_byte_source(path), kEncodingHead);
+  if (head.size() > kEncodingHead) head.resize(head.rfind('\n') + 1);  // the last line may be cut
   const std::string guess = guess_encoding(head);
   return guess.empty() ? "utf-8" : guess;
 }

@@ -31,6 +31,8 @@ class LineDecoder {
 // text in that encoding; empty otherwise. Told by how bytes beyond ASCII lie together: many, two and two, in Chinese,
 // few and alone in Latin-1; the second byte is often an ASCII one in Big5 and never in the common part of GB18030.
 std::string guess_encoding(std::string_view text);
+// So much of a file's beginning is looked at.
+inline constexpr size_t kEncodingHead = size_t{1} << 16;
 // Of a source file, by its beginning: what guess_encoding says, or "utf-8". Throws as open_byte_source.
 std::string encoding_of(const std::string& path);
 

@@ -24,6 +24,10 @@ std::unique_ptr<Importer> open_html(std::unique_ptr<ByteSource> bytes, const std
 // The members of a tar archive, each by its own importer.
 std::unique_ptr<Importer> open_archive(const std::string& path, const SourceConfig& source, int32_t file_number);
 
+// The source's, or else the one that the name tells.
+std::string chosen_format(const std::string& name, const SourceConfig& source);
+// What lies beside the data: "." and "_" begin the names that tools give to their own.
+bool is_aside(const std::string& name);
 // By the format's name. Of a member or a whole file.
 std::unique_ptr<Importer> open_format(const std::string& format, std::unique_ptr<ByteSource> bytes,
                                       const std::string& name, const SourceConfig& source, int32_t file_number);

@@ -52,20 +52,11 @@ bool is_table(const std::string& format) {
   return format == "csv" || format == "tsv" || is_mind(format);
 }
 
-std::string chosen_format(const std::string& path, const SourceConfig& source) {
-  return source.format.empty() ? format_of(path) : source.format;
-}
-
 [[noreturn]] void unknown_format(const std::string& format, const std::string& name) {
   throw UserError(
       "corpus.format",
       format.empty() ? cat(name, ": the name does not tell the format") : cat("format '", format, "' is unknown"),
       cat("set format: to one of ", kFormats));
-}
-
-// What lies in a folder beside the data: "." and "_" begin the names that tools give to their own.
-bool is_aside(const std::string& name) {
-  return name.empty() || name[0] == '.' || name[0] == '_';
 }
 
 // The path itself, or the files below the folder: those of the format or, without one, those whose names tell theirs.
@@ -167,6 +158,14 @@ static SourceConfig mind_source(const SourceConfig& source) {
   table.header = false;
   table.format = "tsv";
   return table;
+}
+
+std::string chosen_format(const std::string& name, const SourceConfig& source) {
+  return source.format.empty() ? format_of(name) : source.format;
+}
+
+bool is_aside(const std::string& name) {
+  return name.empty() || name[0] == '.' || name[0] == '_';
 }
 
 bool can_be_cut(const std::string& path, const SourceConfig& source) {

@@ -12,7 +12,6 @@ namespace broadsheet {
 namespace {
 
 constexpr size_t kBufferBytes = size_t{1} << 18;
-constexpr size_t kHeadBytes = size_t{1} << 16;
 constexpr size_t kMagicBytes = 512;
 // So many bytes beyond ASCII are UTF-8 by chance in no other encoding.
 constexpr int64_t kTellingBytes = 32;
@@ -59,7 +58,7 @@ LineReader::LineReader(const std::string& path, const std::string& encoding, con
 }
 
 void LineReader::check_head(const std::string& path) {
-  while (end_ < kHeadBytes) {  // a compressed source may give its first bytes one at a time
+  while (end_ < kEncodingHead) {  // a compressed source may give its first bytes one at a time
     const size_t got = source_->read(buffer_.data() + end_, buffer_.size() - end_);
     if (got == 0) break;
     end_ += got;
@@ -80,7 +79,7 @@ void LineReader::check_head(const std::string& path) {
 // Thousands of lines set aside would tell the same, but not what to do.
 void LineReader::check_encoding(const std::string& path) const {
   std::string_view head(buffer_.data() + begin_, end_ - begin_);
-  if (end_ >= kHeadBytes) head = head.substr(0, head.rfind('\n') + 1);  // the last line may be cut
+  if (end_ >= kEncodingHead) head = head.substr(0, head.rfind('\n') + 1);  // the last line may be cut
   if (!decoder_.idle()) {
     const auto high = std::count_if(head.begin(), head.end(), [](char c) { return static_cast<signed char>(c) < 0; });
     if (high < kTellingBytes || !is_utf8(head)) return;

@@ -78,9 +78,9 @@ class HtmlImporter : public WholeFileImporter {
  protected:
   // To what it says itself, before anything is looked at.
   void decode(Line& page) override {
-    article_ =
-        page.text.find('\0') == std::string::npos ? read_html(page.text, encoding_, boilerplate_) : HtmlArticle();
-    if (page.text.find('\0') == std::string::npos) page.text.clear();
+    if (page.text.find('\0') != std::string::npos) return;  // which begin_record refuses
+    article_ = read_html(page.text, encoding_, boilerplate_);
+    page.text.clear();
   }
   std::map<std::string, std::string, std::less<>> take(std::string) override { return std::move(article_); }
 

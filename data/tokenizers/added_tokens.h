@@ -40,6 +40,20 @@ class AddedTokenMatcher {
   bool empty() const { return patterns_.empty(); }
   // Pieces of `text` in order; ordinary pieces are not empty.
   std::vector<Piece> split(std::string_view text) const;
+  // Appends the ids of what it finds in `text`, and gives what lies between to `ordinary`, in order; never nothing.
+  template <class Ordinary>
+  void encode(std::string_view text, std::vector<int32_t>& ids, Ordinary ordinary) const {
+    if (candidate(text, 0) == std::string_view::npos) {
+      if (!text.empty()) ordinary(text);
+      return;
+    }
+    for (const Piece& piece : split(text)) {
+      if (piece.id >= 0)
+        ids.push_back(piece.id);
+      else
+        ordinary(text.substr(piece.begin, piece.end - piece.begin));
+    }
+  }
   // The first place from `position` on where a pattern may begin, judged by one byte; npos when there is none.
   size_t candidate(std::string_view text, size_t position) const;
 

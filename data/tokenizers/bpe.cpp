@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "core/checksum.h"
 #include "core/errors.h"
 #include "core/text.h"
 #include "data/tokenizers/byte_alphabet.h"
+#include "data/tokenizers/fingerprint.h"
 #include "data/tokenizers/gpt2_words.h"
 #include "data/tokenizers/unicode.h"
 
@@ -55,20 +55,8 @@ int32_t BpeTokenizer::find(const std::string& token) const {
 }
 
 void BpeTokenizer::encode_into(std::string_view text, std::vector<int32_t>& ids) const {
-  const auto pieces = [&ids](const AddedTokenMatcher& matcher, std::string_view part, const auto& ordinary) {
-    if (matcher.candidate(part, 0) == std::string_view::npos) {
-      if (!part.empty()) ordinary(part);
-      return;
-    }
-    for (const auto& piece : matcher.split(part)) {
-      if (piece.id >= 0)
-        ids.push_back(piece.id);
-      else
-        ordinary(part.substr(piece.begin, piece.end - piece.begin));
-    }
-  };
-  pieces(added_.raw(), text, [&](std::string_view part) {
-    pieces(added_.normalized(), part, [&](std::string_view ordinary) { encode_ordinary(ordinary, ids); });
+  added_.raw().encode(text, ids, [&](std::string_view part) {
+    added_.normalized().encode(part, ids, [&](std::string_view ordinary) { encode_ordinary(ordinary, ids); });
   });
 }
 
@@ -127,27 +115,18 @@ bool BpeTokenizer::continues_word(int32_t id) const {
 }
 
 std::string BpeTokenizer::compute_fingerprint() const {
-  std::string text;
-  const auto field = [&text](std::string_view value) {
-    text += std::to_string(value.size());
-    text += ':';
-    text += value;
-  };
-  field("broadsheet byte-level bpe 1");
-  field(cat(spec_.add_prefix_space, spec_.ignore_merges, spec_.fuse_unk));
-  field(spec_.unk_token);
-  field(cat(spec_.vocabulary.size()));
-  for (const std::string& token : spec_.vocabulary) field(token);
-  field(cat(spec_.merges.size()));
+  TokenizerFingerprint fingerprint;
+  fingerprint.add("broadsheet byte-level bpe 1");
+  fingerprint.add(cat(spec_.add_prefix_space, spec_.ignore_merges, spec_.fuse_unk));
+  fingerprint.add(spec_.unk_token);
+  fingerprint.add_vocabulary(spec_.vocabulary);
+  fingerprint.add(std::to_string(spec_.merges.size()));
   for (const BpeMerge& merge : spec_.merges) {
-    field(std::to_string(merge.left));
-    field(std::to_string(merge.right));
+    fingerprint.add(std::to_string(merge.left));
+    fingerprint.add(std::to_string(merge.right));
   }
-  for (const AddedToken& token : spec_.added) {
-    field(cat(token.id, " ", token.single_word, token.lstrip, token.rstrip, token.normalized));
-    field(token.content);
-  }
-  return sha256_hex(text);
+  fingerprint.add_tokens(spec_.added);
+  return fingerprint.hex();
 }
 
 }  // namespace broadsheet

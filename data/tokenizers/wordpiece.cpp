@@ -1,8 +1,8 @@
 #include "data/tokenizers/wordpiece.h"
 
-#include "core/checksum.h"
 #include "core/errors.h"
 #include "core/text.h"
+#include "data/tokenizers/fingerprint.h"
 #include "data/tokenizers/unicode.h"
 
 namespace broadsheet {
@@ -52,26 +52,12 @@ void WordPieceTokenizer::encode_into(std::string_view text, std::vector<int32_t>
   const auto ordinary = [this, &ids](std::string_view part) {
     if (!added_.normalized().empty() || !pass_.encode(part, ids)) encode_in_steps(part, ids);
   };
-  if (added_.raw().candidate(text, 0) == std::string_view::npos) {
-    ordinary(text);
-    return;
-  }
-  for (const auto& piece : added_.raw().split(text)) {
-    if (piece.id >= 0)
-      ids.push_back(piece.id);
-    else
-      ordinary(text.substr(piece.begin, piece.end - piece.begin));
-  }
+  added_.raw().encode(text, ids, ordinary);
 }
 
 void WordPieceTokenizer::encode_in_steps(std::string_view text, std::vector<int32_t>& ids) const {
   const std::string normal = bert_normalize(text, spec_.normalizer);
-  for (const auto& part : added_.normalized().split(normal)) {
-    if (part.id >= 0)
-      ids.push_back(part.id);
-    else
-      encode_normalized(std::string_view(normal).substr(part.begin, part.end - part.begin), ids);
-  }
+  added_.normalized().encode(normal, ids, [&](std::string_view part) { encode_normalized(part, ids); });
 }
 
 void WordPieceTokenizer::encode_normalized(std::string_view text, std::vector<int32_t>& ids) const {
@@ -122,25 +108,16 @@ bool WordPieceTokenizer::continues_word(int32_t id) const {
 }
 
 std::string WordPieceTokenizer::compute_fingerprint() const {
-  std::string text;
-  const auto field = [&text](std::string_view value) {
-    text += std::to_string(value.size());
-    text += ':';
-    text += value;
-  };
-  field("broadsheet wordpiece 1");
+  TokenizerFingerprint fingerprint;
+  fingerprint.add("broadsheet wordpiece 1");
   const BertNormalizerOptions& n = spec_.normalizer;
-  field(cat(n.clean_text, n.handle_chinese_chars, n.strip_accents, n.lowercase));
-  field(spec_.unk_token);
-  field(spec_.continuing_prefix);
-  field(cat(spec_.max_input_chars_per_word));
-  field(cat(spec_.vocabulary.size()));
-  for (const std::string& token : spec_.vocabulary) field(token);
-  for (const AddedToken& token : spec_.added) {
-    field(cat(token.id, " ", token.single_word, token.lstrip, token.rstrip, token.normalized));
-    field(token.content);
-  }
-  return sha256_hex(text);
+  fingerprint.add(cat(n.clean_text, n.handle_chinese_chars, n.strip_accents, n.lowercase));
+  fingerprint.add(spec_.unk_token);
+  fingerprint.add(spec_.continuing_prefix);
+  fingerprint.add(cat(spec_.max_input_chars_per_word));
+  fingerprint.add_vocabulary(spec_.vocabulary);
+  fingerprint.add_tokens(spec_.added);
+  return fingerprint.hex();
 }
 
 }  // namespace broadsheet

@@ -2,7 +2,6 @@
 #include "data/tokenizers/bpe.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -15,6 +14,7 @@
 #include "core/text.h"
 #include "data/tokenizers/byte_alphabet.h"
 #include "data/tokenizers/gpt2_words.h"
+#include "tests/data/tokenizer_folder.h"
 
 namespace broadsheet {
 namespace {
@@ -86,19 +86,8 @@ TEST(Gpt2Words, ReadsShortWordsOfAsciiAtOnce) {
 }
 
 // A vocabulary of all bytes, what merges make of them, and RoBERTa's special tokens in front.
-class BpeTest : public ::testing::Test {
+class BpeTest : public TokenizerFolder {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() /
-              cat("broadsheet-bpe-", ::getpid(), "-", ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  void write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name, std::ios::binary) << text;
-  }
   // `merges` as bytes, with a space between the two.
   static Json model(const std::vector<std::pair<std::string, std::string>>& merges) {
     Json vocabulary = Json::object(), list = Json::array();
@@ -150,8 +139,6 @@ class BpeTest : public ::testing::Test {
     write("tokenizer.json", json.dump());
     return fault_of_folder();
   }
-
-  std::filesystem::path folder_;
 };
 
 TEST_F(BpeTest, MergesTheBytesOfEachWord) {

@@ -2,7 +2,6 @@
 #include "data/tokenizers/tokenizer.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -13,6 +12,7 @@
 #include "core/errors.h"
 #include "core/text.h"
 #include "data/tokenizers/unicode.h"
+#include "tests/data/tokenizer_folder.h"
 
 namespace broadsheet {
 namespace {
@@ -24,20 +24,8 @@ const std::vector<std::string> kVocabulary = {"[PAD]", "[UNK]", "[CLS]", "[SEP]"
                                               "##s",   "##ing", "again", ".",     "a",      "##a", "e",    "é",
                                               "新",    "闻",    "the",   "i",     "##n",    ",",   "n",    "'"};
 
-class TokenizerTest : public ::testing::Test {
+class TokenizerTest : public TokenizerFolder {
  protected:
-  void SetUp() override {
-    folder_ =
-        std::filesystem::temp_directory_path() /
-        cat("broadsheet-tokenizer-", ::getpid(), "-", ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  void write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name, std::ios::binary) << text;
-  }
   static Json usual() {
     Json vocabulary = Json::object(), added = Json::array();
     for (size_t id = 0; id < kVocabulary.size(); ++id) vocabulary[kVocabulary[id]] = id;
@@ -73,8 +61,6 @@ class TokenizerTest : public ::testing::Test {
     }
     return Fault{"none", {}, "", "", ""};
   }
-
-  std::filesystem::path folder_;
 };
 
 TEST_F(TokenizerTest, CutsWordsIntoTheLongestKnownPieces) {
