@@ -35,6 +35,10 @@ def load(name):
     return importlib.import_module(f"cases.{name.lower()}")
 
 
+def needs_slurm(name):
+    return hasattr(load(name), "slurm_lab")
+
+
 def case_names():
     return [name for name in CASES if (HERE / "cases" / f"{name.lower()}.py").exists()]
 
@@ -186,7 +190,8 @@ def parse():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="cases, with commas between")
     parser.add_argument("--seeds", help="a:b, the runs a to b-1 of each case")
-    parser.add_argument("--slice", action="store_true", help="the short form, at most 8 minutes")
+    parser.add_argument("--slice", nargs="?", const="all", choices=("all", "local", "slurm"),
+                        help="the short form that ./dev test runs; local or slurm: without, or only, what needs a Slurm")
     parser.add_argument("--minutes", type=float, help="cut all counts in proportion, to end after that long")
     parser.add_argument("--lanes", type=int, default=2, help="runs at once where a case allows")
     parser.add_argument("--results", help="append every run's result to this file, one JSON object a line")
@@ -197,6 +202,8 @@ def parse():
         first, _, last = options.seeds.partition(":")
         options.seeds = (int(first), int(last or int(first) + 1))
     options.names = options.only.split(",") if options.only else case_names()
+    if options.slice in ("local", "slurm"):
+        options.names = [name for name in options.names if needs_slurm(name) == (options.slice == "slurm")]
     unknown = set(options.names) - set(case_names())
     if unknown:
         parser.error(f"--only: no case {', '.join(sorted(unknown))}; there are {', '.join(case_names())}")
