@@ -272,6 +272,8 @@ def main():
             total = 0
             for kind, folder, peer in made:
                 for corpus, lines in corpora.items():
+                    if kind.endswith("vocab.txt"):  # the same fingerprint as its tokenizer.json: that it loads is the question
+                        lines = lines[::8]
                     bad += compare(f"{kind} on {corpus}", program, folder, peer, lines)
                     total += len(lines)
             lines = sum(map(len, corpora.values()))
@@ -285,7 +287,7 @@ def main():
             for kind, folder, peer in made + added:
                 bad += compare(f"{kind} on random strings", program, folder, peer, texts)
             for kind, folder, peer in option_tokenizers(scratch, reveal) + added_tokenizers(scratch / "all", reveal)[:1]:
-                bad += compare(f"{kind}, revealing, on random strings", program, folder, peer, texts)
+                bad += compare(f"{kind}, revealing, on random strings", program, folder, peer, texts[::2])
         if "code_points" in wanted:
             points = every_code_point()
             reveal = revealing_tokenizer(points[:2])
