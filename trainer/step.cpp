@@ -45,36 +45,6 @@ class AutocastScope {
   at::ScalarType dtype_before_;
 };
 
-// This rank's micro-batches of a step, and which they are among those of all ranks.
-struct Share {
-  std::vector<Batch> batches;
-  LeafRun run;
-};
-
-// fast: the examples are divided over ranks first, then cut. At least one batch, empty when the rank has no examples.
-std::vector<std::vector<int64_t>> cut_my_examples(const StepParts& parts, int64_t step) {
-  const std::vector<int64_t> ids = sample_ids(parts.plan, step, {parts.ranks.rank(), parts.ranks.size()});
-  auto pieces = cut_by_length(parts.task, parts.corpus, Split::kTrain, ids, parts.config);
-  if (pieces.empty()) pieces.emplace_back();
-  return pieces;
-}
-
-// consistent: the global batch is cut before ranks are considered. May be none.
-std::vector<std::vector<int64_t>> cut_global_batch(const StepParts& parts, int64_t step, LeafRun& run) {
-  const auto all = cut_by_length(parts.task, parts.corpus, Split::kTrain, sample_ids(parts.plan, step), parts.config);
-  run = leaf_run(static_cast<int64_t>(all.size()), parts.ranks.rank(), parts.ranks.size());
-  return {all.begin() + run.begin, all.begin() + run.end};
-}
-
-Share make_share(const StepParts& parts, int64_t step) {
-  Share share;
-  const auto pieces =
-      parts.config.reduction == "consistent" ? cut_global_batch(parts, step, share.run) : cut_my_examples(parts, step);
-  for (const std::vector<int64_t>& piece : pieces)
-    share.batches.push_back(parts.task.make_batch(parts.corpus, Split::kTrain, piece, static_cast<uint64_t>(step)));
-  return share;
-}
-
 struct Totals {
   int64_t labels = 0, tokens = 0, examples = 0, stop = 0, save = 0;
   StepWork last_work;
@@ -120,9 +90,10 @@ at::Tensor forward(const StepParts& parts, const Batch& batch, int64_t labels, i
 }
 
 // Sums gradients over micro-batches and ranks; returns each of this rank's micro-batches' part of the mean loss.
-std::vector<double> forward_backward(const StepParts& parts, const Share& share, int64_t labels, int64_t step) {
+std::vector<double> forward_backward(const StepParts& parts, const StepBatches& share, int64_t labels, int64_t step) {
   std::vector<double> losses;
-  parts.gradients.begin_step(share.run);
+  const auto count = static_cast<int64_t>(share.batches.size());
+  parts.gradients.begin_step(share.all > 0 ? LeafRun{share.first, share.first + count, share.all} : LeafRun{});
   for (size_t i = 0; i < share.batches.size(); ++i) {
     const at::Tensor part = forward(parts, share.batches[i], labels, step);
     parts.gradients.backward(part, i + 1 == share.batches.size());
@@ -134,7 +105,7 @@ std::vector<double> forward_backward(const StepParts& parts, const Share& share,
 
 // Which of this rank's micro-batches gives the values that are not finite: each is computed once more, by itself and
 // without the other ranks. The gradients are nobody's any more, because the update is skipped.
-std::vector<Culprit> find_culprits(const StepParts& parts, const Share& share, int64_t labels, int64_t step) {
+std::vector<Culprit> find_culprits(const StepParts& parts, const StepBatches& share, int64_t labels, int64_t step) {
   std::vector<Culprit> culprits;
   for (const Batch& batch : share.batches) {
     if (batch.sequences() == 0) continue;
@@ -150,6 +121,30 @@ std::vector<Culprit> find_culprits(const StepParts& parts, const Share& share, i
 }
 
 }  // namespace
+
+StepBatches make_step_batches(const StepSource& source, int64_t step) {
+  StepBatches made;
+  const std::vector<int64_t> ids = sample_ids(source.plan, step);
+  std::vector<std::vector<int64_t>> pieces;
+  if (source.config.reduction == "consistent") {
+    // The global batch is cut before ranks are considered. May leave none.
+    const auto all = cut_by_length(source.task, source.corpus, Split::kTrain, ids, source.config);
+    const LeafRun run = leaf_run(static_cast<int64_t>(all.size()), source.slice.rank, source.slice.world_size);
+    pieces.assign(all.begin() + run.begin, all.begin() + run.end);
+    made.first = run.begin;
+    made.all = run.all;
+  } else {
+    // fast: the examples are divided over ranks first, then cut. At least one batch, empty where there are no examples.
+    std::vector<int64_t> lengths;
+    for (const int64_t id : ids) lengths.push_back(source.task.length(source.corpus, Split::kTrain, id));
+    pieces = cut_by_length(source.task, source.corpus, Split::kTrain, balanced_share(ids, lengths, source.slice),
+                           source.config);
+    if (pieces.empty()) pieces.emplace_back();
+  }
+  for (const std::vector<int64_t>& piece : pieces)
+    made.batches.push_back(source.task.make_batch(source.corpus, Split::kTrain, piece, static_cast<uint64_t>(step)));
+  return made;
+}
 
 std::vector<std::vector<int64_t>> cut_by_length(const Task& task, const ShardSet& corpus, Split split,
                                                 const std::vector<int64_t>& ids, const TrainConfig& passes) {
@@ -178,13 +173,13 @@ StepResult run_step(const StepParts& parts, int64_t step, bool save_due, const S
   Stopwatch phase;
   note_step(step + 1);
 
-  // 1. Data: which examples is arithmetic; this rank packs its own.
+  // 1. Data: made ahead, so what passes here is waiting for it.
   const int64_t data_begun = work_clock_ns();
-  Share share;
+  StepBatches share;
   {
     const PhaseScope data(Phase::kData);
     parts.injection.before_step(step + 1);
-    share = make_share(parts, step);
+    share = parts.loader.take(step);
   }
   const int64_t data_ended = work_clock_ns();
   record.phases["data"] = phase.lap();

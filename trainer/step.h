@@ -7,6 +7,7 @@
 
 #include "data/plan.h"
 #include "data/shards.h"
+#include "data/step_loader.h"
 #include "trainer/config.h"
 #include "trainer/injection.h"
 #include "trainer/optim/optimizer.h"
@@ -28,10 +29,21 @@ std::vector<std::vector<int64_t>> cut_by_length(const Task& task, const ShardSet
 // ("config.precision") for others.
 bool uses_bf16(const std::string& precision);
 
+// What this rank's batches of any step are made from. The first three are borrowed.
+struct StepSource {
+  const Task& task;
+  const ShardSet& corpus;
+  const TrainConfig& config;
+  BatchPlan plan;
+  RankSlice slice;
+};
+// A pure function of the step, for StepLoader. Thread-safe.
+StepBatches make_step_batches(const StepSource& source, int64_t step);
+
 // What a step works with. Borrowed; made once by train().
 struct StepParts {
   Task& task;
-  const ShardSet& corpus;
+  StepLoader& loader;
   Communicator& ranks;
   GradientSum& gradients;
   Optimizer& optimizer;

@@ -75,6 +75,7 @@ class Training {
   bool wants_more() const { return state_.step < counts_.total_steps && !out_of_patience(); }
   bool may_pass_gate();
   void leave_at_gate(bool saved);
+  void tell_of_waiting();
   TrainOutcome outcome_so_far() const;
   TrainOutcome stopped();
   TrainOutcome finished();
@@ -99,8 +100,10 @@ class Training {
 
   SaveTriggers triggers_;
   Injection injection_;
-  double save_seconds_ = 0;          // of the last save: how long it held up training
-  std::optional<double> last_loss_;  // of this attempt
+  StepLoader loader_;
+  double steps_seconds_ = 0, data_seconds_ = 0;  // of this attempt and rank: all of the steps; waiting for their data
+  double save_seconds_ = 0;                      // of the last save: how long it held up training
+  std::optional<double> last_loss_;              // of this attempt
   bool stop_ = false, save_voted_ = false, at_gate_ = false;
 
   const std::vector<std::string> processes_;  // "node3, process 4711", by rank
@@ -129,6 +132,9 @@ Training::Training(Task& task, const ShardSet& corpus, Communicator& ranks, cons
       state_(fresh_state()),
       triggers_(options.checkpoints.every_minutes, options.request_file, options.end_time),
       injection_(Injection::from_environment(gradients_->trained(), ranks.rank())),
+      loader_([source = StepSource{task, corpus, passes_, plan_, {ranks.rank(), ranks.size()}}](
+                  int64_t step) { return make_step_batches(source, step); },
+              counts_.total_steps, corpus.folder()),
       processes_(ranks.all_gather(cat(this_host(), ", process ", ::getpid()))) {}
 
 TrainState Training::fresh_state() const {
@@ -204,7 +210,7 @@ bool Training::step_once() {
   const bool save_due = ranks_.first() && triggers_.due(state_.step + 1);
   if (ranks_.first() && (triggers_.asked_to_leave() || triggers_.time_is_up(save_seconds_at_most()))) request_stop();
   const StepParts parts{
-      task_,         corpus_,   ranks_, *gradients_,
+      task_,         loader_,   ranks_, *gradients_,
       *optimizer_,   passes_,   plan_,  {options_.train.lr_scheduler_type, counts_.warmup_steps, counts_.total_steps},
       options_.seed, injection_};
   StepResult result = run_step(parts, state_.step, save_due, last_work_);
@@ -230,6 +236,8 @@ bool Training::step_once() {
 void Training::note_work(const StepResult& result) {
   last_work_ = result.work;
   for (const auto& [name, seconds] : result.record.phases) phases_[name] += seconds;
+  steps_seconds_ += result.record.seconds;
+  data_seconds_ += result.record.phases.at("data");
   phases_["own_work"] += static_cast<double>(result.work.nanoseconds) / 1e9;
   const std::optional<SlowRank> slow = stragglers_.add(result.last_work);
   if (slow && ranks_.first())
@@ -387,8 +395,18 @@ TrainOutcome Training::outcome_so_far() const {
   return outcome;
 }
 
+// Collective. How much of this attempt's steps went into waiting for data, on the rank that waited longest.
+void Training::tell_of_waiting() {
+  constexpr double kParts = 1e6;
+  const double share = steps_seconds_ > 0 ? data_seconds_ / steps_seconds_ : 0;
+  const auto most = static_cast<double>(ranks_.max(std::llround(share * kParts)));
+  if (ranks_.first() && steps_seconds_ > 0)
+    log_info(cat("waited for data: ", shortest(std::round(most / kParts * 1000) / 10), " % of the steps' time"));
+}
+
 TrainOutcome Training::stopped() {
   const PhaseScope saving(Phase::kSave);
+  tell_of_waiting();
   const std::string error = snapshots_.finish();
   if (!error.empty())
     throw RunError("checkpoint.failed",
@@ -402,6 +420,7 @@ TrainOutcome Training::stopped() {
 
 TrainOutcome Training::finished() {
   const PhaseScope saving(Phase::kSave);
+  tell_of_waiting();
   snapshots_.finish();
   TrainOutcome outcome = outcome_so_far();
   outcome.end = state_.step < counts_.total_steps ? TrainEnd::kEarlyStopped : TrainEnd::kFinished;

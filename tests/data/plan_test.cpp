@@ -7,6 +7,8 @@
 #include <numeric>
 #include <set>
 
+#include "core/random.h"
+
 namespace broadsheet {
 namespace {
 
@@ -139,6 +141,58 @@ TEST(MicroBatches, AreCutBySizeInOrder) {
 TEST(MicroBatches, FillATokenBudgetButNeverStarve) {
   EXPECT_EQ(cut_micro_batches({1, 2, 3, 4, 5}, {4, 6, 1, 50, 2}, 0, 10), (Cuts{{1, 2}, {3}, {4}, {5}}));
   EXPECT_EQ(cut_micro_batches({1, 2}, {5, 5}, 0, 0), (Cuts{{1}, {2}}));
+}
+
+// Lengths as comments and articles have them: many short, few long.
+std::vector<int64_t> mixed_lengths(size_t count, uint64_t seed) {
+  std::vector<int64_t> lengths;
+  for (size_t i = 0; i < count; ++i) {
+    const uint64_t random = mix(mix64(seed), i);
+    lengths.push_back(random % 7 == 0 ? 128 + static_cast<int64_t>(random / 7 % 385)
+                                      : 5 + static_cast<int64_t>(random / 7 % 40));
+  }
+  return lengths;
+}
+
+TEST(BalancedShare, GivesEachExampleToOneRankInTheOrderOfTheStep) {
+  for (const int64_t ranks : {1, 2, 3, 7, 64}) {
+    for (const size_t count : {size_t{0}, size_t{1}, size_t{5}, size_t{33}, size_t{256}}) {
+      std::vector<int64_t> ids(count);
+      for (size_t i = 0; i < count; ++i) ids[i] = static_cast<int64_t>(1000 + i * 3);
+      const std::vector<int64_t> lengths = mixed_lengths(count, count);
+      std::vector<int64_t> all;
+      for (int64_t rank = 0; rank < ranks; ++rank) {
+        const std::vector<int64_t> share = balanced_share(ids, lengths, {rank, ranks});
+        EXPECT_TRUE(std::is_sorted(share.begin(), share.end()));
+        all.insert(all.end(), share.begin(), share.end());
+      }
+      std::sort(all.begin(), all.end());
+      EXPECT_EQ(all, ids) << count << " examples, " << ranks << " ranks";
+    }
+  }
+}
+
+// Graham's bound, against the lower bounds that hold for any placement: the mean, and the costliest example.
+TEST(BalancedShare, NoRankHasMoreThanFourThirdsOfTheLeastPossible) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    const std::vector<int64_t> lengths = mixed_lengths(64, seed);
+    std::vector<int64_t> ids(lengths.size());
+    std::iota(ids.begin(), ids.end(), 0);
+    int64_t all = 0, costliest = 0, most = 0;
+    for (const int64_t length : lengths) {
+      all += predicted_cost(length);
+      costliest = std::max(costliest, predicted_cost(length));
+    }
+    constexpr int64_t kRanks = 4;
+    for (int64_t rank = 0; rank < kRanks; ++rank) {
+      int64_t cost = 0;
+      for (const int64_t id : balanced_share(ids, lengths, {rank, kRanks}))
+        cost += predicted_cost(lengths[static_cast<size_t>(id)]);
+      most = std::max(most, cost);
+    }
+    const double least = std::max(static_cast<double>(all) / kRanks, static_cast<double>(costliest));
+    EXPECT_LE(static_cast<double>(most), least * (4.0 / 3 - 1.0 / (3 * kRanks)) + 1) << "seed " << seed;
+  }
 }
 
 }  // namespace
