@@ -13,14 +13,6 @@ namespace {
 // The masking site of Note [Random streams belong to examples]: no other stream has this word in its key.
 constexpr uint64_t kMaskingSite = 0x6d61736b696e6700ull;
 
-size_t text_budget(const PackSpec& spec) {
-  const int64_t specials = spec.text_pair.empty() ? 2 : 3;
-  if (spec.max_length < specials + 1)
-    throw UserError("data.max_length", cat("max_length is ", spec.max_length),
-                    cat("use at least ", specials + 1, ", ", specials, " of which are special tokens"));
-  return static_cast<size_t>(spec.max_length - specials);
-}
-
 void check_specials(const SpecialTokens& specials) {
   if (specials.cls < 0 || specials.sep < 0)
     throw UserError("tokenizer.no_specials", "the tokenizer has no [CLS] or no [SEP] token",
@@ -30,14 +22,15 @@ void check_specials(const SpecialTokens& specials) {
 class Packer {
  public:
   Packer(Batch& batch, const PackSpec& spec, size_t sequences)
-      : batch_(batch), spec_(spec), budget_(text_budget(spec)) {
+      : batch_(batch), spec_(spec), budget_(static_cast<size_t>(text_budget(spec))) {
     check_specials(spec.specials);
     batch_.boundaries.reserve(sequences + 1);
     batch_.examples.reserve(sequences);
+    batch_.documents.reserve(sequences);
     batch_.boundaries.push_back(0);
   }
 
-  void add(int64_t example, std::span<const int32_t> text, std::span<const int32_t> pair) {
+  void add(int64_t example, int64_t document, std::span<const int32_t> text, std::span<const int32_t> pair) {
     position_ = 0;
     if (!spec_.text_pair.empty() && text.size() + pair.size() > budget_) {
       // Only the first `budget` ids of either can survive.
@@ -49,7 +42,10 @@ class Packer {
       text = first_;
       pair = second_;
     } else if (text.size() > budget_) {
-      text = text.first(budget_);
+      const size_t tail = spec_.long_documents == LongDocuments::kHeadTail ? budget_ - budget_ / 4 : 0;
+      first_.assign(text.begin(), text.begin() + static_cast<ptrdiff_t>(budget_ - tail));
+      first_.insert(first_.end(), text.end() - static_cast<ptrdiff_t>(tail), text.end());
+      text = first_;
     }
     push(spec_.specials.cls, 0);
     for (const int32_t id : text) push(id, 0);
@@ -60,6 +56,7 @@ class Packer {
     }
     batch_.boundaries.push_back(batch_.total());
     batch_.examples.push_back(example);
+    batch_.documents.push_back(document);
   }
 
  private:
@@ -76,27 +73,40 @@ class Packer {
   std::vector<int32_t> first_, second_;
 };
 
+size_t pieces_of(size_t tokens, const PackSpec& spec) {
+  const auto budget = static_cast<size_t>(text_budget(spec));
+  return std::max<size_t>(1, (tokens + budget - 1) / budget);
+}
+
 bool is_special(int64_t id, const SpecialTokens& specials) {
   return id == specials.cls || id == specials.sep || id == specials.pad || id == specials.mask || id == specials.unk;
 }
 
 }  // namespace
 
-int64_t packed_length(const ShardSet& corpus, const PackSpec& spec, int64_t document) {
-  size_t size = corpus.tokens(spec.split, spec.text, document).size();
-  if (!spec.text_pair.empty()) size += corpus.tokens(spec.split, spec.text_pair, document).size();
-  const size_t budget = text_budget(spec);
-  return static_cast<int64_t>(std::min(size, budget)) + spec.max_length - static_cast<int64_t>(budget);
+int64_t text_budget(const PackSpec& spec) {
+  const int64_t specials = spec.text_pair.empty() ? 2 : 3;
+  if (spec.max_length < specials + 1)
+    throw UserError("data.max_length", cat("max_length is ", spec.max_length),
+                    cat("use at least ", specials + 1, ", ", specials, " of which are special tokens"));
+  return spec.max_length - specials;
 }
 
-Batch pack(const ShardSet& corpus, const PackSpec& spec, const std::vector<int64_t>& documents) {
+int64_t packed_length(const ShardSet& corpus, const PackSpec& spec, int64_t document) {
+  int64_t size = corpus.token_count(spec.split, spec.text, document);
+  if (!spec.text_pair.empty()) size += corpus.token_count(spec.split, spec.text_pair, document);
+  const int64_t budget = text_budget(spec);
+  return std::min(size, budget) + spec.max_length - budget;
+}
+
+Batch pack(const ShardSet& corpus, const PackSpec& spec, const std::vector<int64_t>& examples) {
   Batch batch;
-  Packer packer(batch, spec, documents.size());
-  for (const int64_t document : documents) {
-    const auto text = corpus.tokens(spec.split, spec.text, document);
+  Packer packer(batch, spec, examples.size());
+  for (const int64_t example : examples) {
+    const auto text = corpus.tokens(spec.split, spec.text, example);
     packer.add(
-        document, text,
-        spec.text_pair.empty() ? std::span<const int32_t>() : corpus.tokens(spec.split, spec.text_pair, document));
+        example, corpus.document_of(spec.split, example), text,
+        spec.text_pair.empty() ? std::span<const int32_t>() : corpus.tokens(spec.split, spec.text_pair, example));
   }
   return batch;
 }
@@ -109,7 +119,11 @@ Batch pack_texts(const Tokenizer& tokenizer, const PackSpec& spec, const std::ve
   for (size_t i = 0; i < texts.size(); ++i) {
     const std::vector<int32_t> text = tokenizer.encode(texts[i]);
     const std::vector<int32_t> pair = spec.text_pair.empty() ? std::vector<int32_t>() : tokenizer.encode(pairs[i]);
-    packer.add(static_cast<int64_t>(i), text, pair);
+    const size_t pieces = spec.long_documents == LongDocuments::kSplit ? pieces_of(text.size(), spec) : 1;
+    for (size_t piece = 0; piece < pieces; ++piece) {
+      const size_t begin = text.size() * piece / pieces, end = text.size() * (piece + 1) / pieces;
+      packer.add(batch.sequences(), static_cast<int64_t>(i), std::span(text).subspan(begin, end - begin), pair);
+    }
   }
   return batch;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/long_documents.h"
 #include "data/shards.h"
 #include "data/tokenizers/tokenizer.h"
 
@@ -15,7 +16,8 @@ struct Batch {
   std::vector<int64_t> positions;    // [total] 0.. inside each sequence
   std::vector<int64_t> token_types;  // [total] 0 first text, 1 second text of a pair
   std::vector<int64_t> boundaries;   // [sequences + 1] ascending, first 0, last total
-  std::vector<int64_t> examples;     // [sequences] document number in its split: keys of the random streams
+  std::vector<int64_t> examples;     // [sequences] number in their split: keys of the random streams
+  std::vector<int64_t> documents;    // [sequences] whose they are: several of a document are its pieces, in order
   // What the task predicts; which of them is filled depends on the task.
   std::vector<int64_t> labels;     // classification: [sequences]; masked LM: [masked] original ids
   std::vector<float> targets;      // regression: [sequences]
@@ -36,13 +38,16 @@ struct PackSpec {
   std::string text_pair;  // field, or empty
   int64_t max_length = 128;
   SpecialTokens specials;
+  LongDocuments long_documents = LongDocuments::kTruncate;  // pack(): kSplit has been done by in_pieces()
 };
 
+// Tokens of a sequence that are not special. UserError("data.max_length") when there is no room for one.
+int64_t text_budget(const PackSpec& spec);
 // Sequence length (with specials, truncated) of one document, without reading its tokens.
 int64_t packed_length(const ShardSet& corpus, const PackSpec& spec, int64_t document);
-// Tokens, positions, types, boundaries and examples of the given documents; labels are the task's to add.
-Batch pack(const ShardSet& corpus, const PackSpec& spec, const std::vector<int64_t>& documents);
-// The same from texts (predict): examples number 0...
+// Tokens, positions, types, boundaries, examples and documents of the given examples; labels are the task's to add.
+Batch pack(const ShardSet& corpus, const PackSpec& spec, const std::vector<int64_t>& examples);
+// The same from texts (predict): documents number 0..., kSplit cuts them here.
 Batch pack_texts(const Tokenizer& tokenizer, const PackSpec& spec, const std::vector<std::string>& texts,
                  const std::vector<std::string>& pairs);
 

@@ -36,6 +36,10 @@ class JoinedSplits : public ShardSet {
     const auto [of, number] = find(split, document);
     return corpus_->tokens(of, field, number);
   }
+  int64_t token_count(Split split, const std::string& field, int64_t document) const override {
+    const auto [of, number] = find(split, document);
+    return corpus_->token_count(of, field, number);
+  }
   int32_t label(Split split, const std::string& field, int64_t document) const override {
     const auto [of, number] = find(split, document);
     return corpus_->label(of, field, number);

@@ -9,11 +9,12 @@
 #include <cstring>
 
 #include "core/errors.h"
+#include "core/file_system.h"
 #include "core/text.h"
 
 namespace broadsheet {
 
-MappedFile::MappedFile(const std::string& path) {
+MappedFile::MappedFile(const std::string& path) : path_(path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat status {};
   void* base = MAP_FAILED;
@@ -28,6 +29,20 @@ MappedFile::MappedFile(const std::string& path) {
 
 MappedFile::~MappedFile() {
   if (base_) ::munmap(const_cast<char*>(base_), size_);
+}
+
+void MappedFile::require_readable(const void* begin, size_t size) const {
+  static const auto kPage = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  if (size == 0) return;
+  const uintptr_t first = reinterpret_cast<uintptr_t>(begin) / kPage * kPage;
+  const size_t length = reinterpret_cast<uintptr_t>(begin) + size - first;
+  if (::madvise(reinterpret_cast<void*>(first), length, MADV_POPULATE_READ) == 0) return;
+  if (errno == EINVAL) return;  // an older kernel
+  const int64_t offset = static_cast<const char*>(begin) - base_;
+  throw RunError("io.read",
+                 cat("cannot read ", size, " bytes at ", offset, " of ", path_, " on ", file_system_of(path_),
+                     ": the disk fails, or the file was cut short (", std::strerror(errno), ")"),
+                 "look at the kernel's log on this machine; `broadsheet verify` checks a corpus");
 }
 
 }  // namespace broadsheet

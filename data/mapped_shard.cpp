@@ -67,6 +67,14 @@ std::string shard_structure(const std::string& path, std::string_view bytes, con
   return sha.hex();
 }
 
+std::span<const int32_t> MappedShard::tokens(const Column& column, size_t row) const {
+  file_.require_readable(&column.offsets[row], 2 * sizeof column.offsets[row]);
+  const auto begin = static_cast<size_t>(column.offsets[row]), end = static_cast<size_t>(column.offsets[row + 1]);
+  const std::span<const int32_t> ids = column.tokens.subspan(begin, end - begin);
+  file_.require_readable(ids.data(), ids.size_bytes());
+  return ids;
+}
+
 std::unique_ptr<MappedShard> MappedShard::open(const std::string& path, const Expected& expected) {
   check_size(path, expected.size);
   std::unique_ptr<MappedShard> shard(new MappedShard(path));

@@ -87,6 +87,8 @@ class MappedShard {
 
   int64_t documents() const { return documents_; }
   const Column& column(size_t field) const { return columns_[field]; }
+  // Token ids of one row of a text column. RunError("io.read") as MappedFile::require_readable().
+  std::span<const int32_t> tokens(const Column& column, size_t row) const;
   std::span<const int32_t> source_files() const { return source_files_; }
   std::span<const int64_t> source_lines() const { return source_lines_; }
 

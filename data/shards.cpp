@@ -61,13 +61,18 @@ class Hdf5ShardSet : public ShardSet {
   std::span<const int32_t> tokens(Split split, const std::string& text_field, int64_t document) const override {
     const size_t index = find(text_field, "text", [](FieldKind kind) { return kind == FieldKind::kText; });
     const auto [shard, row] = locate(split, document);
-    const MappedShard::Column& column = shard->column(index);
-    const auto begin = static_cast<size_t>(column.offsets[row]), end = static_cast<size_t>(column.offsets[row + 1]);
-    const std::span<const int32_t> ids = column.tokens.subspan(begin, end - begin);
+    const std::span<const int32_t> ids = shard->tokens(shard->column(index), row);
     uint32_t largest = 0;  // as unsigned, negative ids are large
     for (const int32_t id : ids) largest = std::max(largest, static_cast<uint32_t>(id));
     if (largest >= static_cast<uint32_t>(manifest_.vocab_size)) damaged(split, document, text_field);
     return ids;
+  }
+
+  int64_t token_count(Split split, const std::string& text_field, int64_t document) const override {
+    const size_t index = find(text_field, "text", [](FieldKind kind) { return kind == FieldKind::kText; });
+    const auto [shard, row] = locate(split, document);
+    const MappedShard::Column& column = shard->column(index);
+    return column.offsets[row + 1] - column.offsets[row];
   }
 
   int32_t label(Split split, const std::string& label_field, int64_t document) const override {

@@ -46,9 +46,15 @@ class ShardSet {
   const FieldInfo& field(const std::string& name) const;  // UserError "corpus.no_field" with the nearest name
 
   virtual int64_t size(Split split) const = 0;
+  // The document that an example was cut from (data/long_documents.h); its pieces follow one another.
+  virtual int64_t document_of(Split /*split*/, int64_t example) const { return example; }
   virtual int64_t total_tokens(Split split, const std::string& text_field) const = 0;
   // Token ids of a text field of one document: untruncated, without special tokens. Valid while the set lives.
   virtual std::span<const int32_t> tokens(Split split, const std::string& text_field, int64_t document) const = 0;
+  // How many tokens() gives, without reading them.
+  virtual int64_t token_count(Split split, const std::string& text_field, int64_t document) const {
+    return static_cast<int64_t>(tokens(split, text_field, document).size());
+  }
   virtual int32_t label(Split split, const std::string& label_field, int64_t document) const = 0;  // class id
   virtual double number(Split split, const std::string& field, int64_t document) const = 0;       // score, number, time
   virtual std::string string(Split split, const std::string& field, int64_t document) const = 0;  // id, group, category

@@ -4,7 +4,6 @@
 #include "core/durable.h"
 #include "core/errors.h"
 #include "core/text.h"
-#include "data/joined_splits.h"
 #include "data/shards.h"
 #include "data/tokenizers/tokenizer.h"
 #include "experiments/check.h"
@@ -133,8 +132,8 @@ std::shared_ptr<const ShardSet> check_run_parts(const RunConfig& config, const O
   if (exists(config.data.corpus + "/corpus.json") || (!corpus_required && exists(config.data.corpus))) {
     checker.guard("data.corpus", [&] {
       corpus = ShardSet::open(config.data.corpus);
-      if (config.data.train_on_validation) corpus = train_on_validation(corpus);
       checker.check_corpus(*corpus);
+      if (checker.faults().empty()) corpus = examples_of(corpus, config.data, config.task);
     });
   } else if (corpus_required) {
     checker.add("data.corpus", "corpus.not_found", cat("found no corpus at ", config.data.corpus),

@@ -156,6 +156,8 @@ std::string facts(const RunFiles& files, const std::string& metric) {
     out +=
         fact(cat(for_people(test("before")), " \xE2\x86\x92 ", for_people(test("after"))), metric + " on the test set");
   }
+  const double left_out = pointer.is_object() ? number_of(pointer, "tokens_left_out") : std::nan("");
+  if (left_out > 0) out += fact(for_people(100 * left_out) + " %", "of the training texts cut by max_length");
   double tokens = 0, seconds = 0, last_step = 0, last_epoch = 0;
   for (const json& record : files.metrics) {
     if (!is_kind(record, "train")) continue;

@@ -59,6 +59,7 @@ nlohmann::json to_json(const RunResults& results) {
                           {"test", to_json(results.test)}};
   if (results.bits_differ_after >= 0) value["bits_may_differ_after_step"] = results.bits_differ_after;
   if (results.trained_on_validation) value["trained_on"] = {"train", "validation"};
+  if (results.tokens_left_out > 0) value["tokens_left_out"] = results.tokens_left_out;
   return value;
 }
 
@@ -76,7 +77,8 @@ RunResults read_results(const std::string& path) {
             split_of("validation"),
             split_of("test"),
             value.value("bits_may_differ_after_step", int64_t{-1}),
-            value.contains("trained_on")};
+            value.contains("trained_on"),
+            value.value("tokens_left_out", 0.0)};
   } catch (const nlohmann::json::exception& error) {
     throw UserError("run.results", cat(path, ": not the results of a run: ", error.what()), "train the run again");
   }

@@ -22,11 +22,12 @@ struct RunResults {
   SplitResults validation, test;
   int64_t bits_differ_after = -1;      // step from which bits may differ from an undisturbed run; -1: they do not
   bool trained_on_validation = false;  // and nothing was held out: model/ holds the last weights
+  double tokens_left_out = 0;          // share of the training texts' tokens that max_length left out
 };
 
 // {"schema": 1, "name", "task", "metric", "steps", "best_step", "validation": {"before", "after"}, "test": {...}}.
 // And "bits_may_differ_after_step", only where other hardware, ranks or threads came in between; "trained_on":
-// ["train", "validation"], only where that was so.
+// ["train", "validation"], only where that was so; "tokens_left_out": where max_length left some out.
 // Whole numbers are written as such; what is not finite is null.
 nlohmann::json to_json(const RunResults& results);
 nlohmann::json metrics_json(const std::map<std::string, double>& metrics);

@@ -26,6 +26,11 @@ void check_run_file(const RunConfig& config, const std::string&, ConfigReader& r
                  "found true, which leaves nothing to validate on, and keys that say when to validate",
                  "remove validation.every_steps, every_epochs and early_stopping");
   }
+  if (config.data.long_documents != "truncate" && !config.task.text_pair.empty()) {
+    reader.fault("data.long_documents", "config.conflict",
+                 cat("found ", config.data.long_documents, " for a task of text pairs"),
+                 "remove it: of a pair the longer text is cut first; or remove task.text_pair");
+  }
   if (config.launch.ranks > config.train.global_batch_size) {
     reader.fault(
         "launch.ranks", "config.conflict",

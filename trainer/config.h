@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace broadsheet {
+
+class ShardSet;
 
 struct ModelConfig {
   std::string from;          // a Hugging Face folder, a run or a checkpoint; resolved path
@@ -35,10 +38,16 @@ struct TaskConfig {
 };
 
 struct DataConfig {
-  std::string corpus;                // folder, resolved
-  int64_t max_length = 128;          // tokens per sequence, specials included
-  bool train_on_validation = false;  // nothing is validated then
+  std::string corpus;                       // folder, resolved
+  int64_t max_length = 128;                 // tokens per sequence, specials included
+  bool train_on_validation = false;         // nothing is validated then
+  std::string long_documents = "truncate";  // truncate | head_tail | split (data/long_documents.h)
 };
+
+// What a run learns from and is measured on: the corpus with validation joined to training and long documents in
+// pieces, where `data` says so. `data` and `task` fit each other (check_run_file).
+std::shared_ptr<const ShardSet> examples_of(std::shared_ptr<const ShardSet> corpus, const DataConfig& data,
+                                            const TaskConfig& task);
 
 // micro_batch_size "auto" fills passes up to this many tokens.
 inline constexpr int64_t kAutoTokensPerPass = 4096;

@@ -4,6 +4,9 @@
 #include "core/durable.h"
 #include "core/path.h"
 #include "core/text.h"
+#include "data/batch.h"
+#include "data/joined_splits.h"
+#include "data/long_documents.h"
 #include "trainer/config_tables.h"
 
 namespace broadsheet {
@@ -159,11 +162,24 @@ const Section<DataConfig>& data_section() {
       Section<DataConfig>()
           .key("corpus", &DataConfig::corpus, path(), "Folder of the corpus that prepare made.", Need::kRequired)
           .key("max_length", &DataConfig::max_length, integer(4, 1 << 20),
-               "Tokens per sequence, special tokens included; longer documents are cut.")
+               "Tokens per sequence, special tokens included.")
+          .key("long_documents", &DataConfig::long_documents, one_of({{"truncate", "head_tail", "split"}, {}, {}}),
+               "Of documents that are longer: the beginning is read; or the first quarter from the beginning and the "
+               "rest from the end; or every piece is an example of its own, and the predictions of a document's pieces "
+               "are joined.")
           .key("train_on_validation", &DataConfig::train_on_validation, boolean(),
                "Trains on the validation split too, when there is nothing left to choose: nothing is validated then, "
                "and the last weights are the run's.");
   return section;
+}
+
+std::shared_ptr<const ShardSet> examples_of(std::shared_ptr<const ShardSet> corpus, const DataConfig& data,
+                                            const TaskConfig& task) {
+  if (data.train_on_validation) corpus = train_on_validation(std::move(corpus));
+  if (data.long_documents != "split") return corpus;
+  PackSpec spec;
+  spec.max_length = data.max_length;
+  return in_pieces(std::move(corpus), task.text, text_budget(spec));
 }
 
 }  // namespace broadsheet

@@ -46,6 +46,26 @@ std::unique_ptr<Metrics> sum_over_ranks(const Task& task, MetricTree& mine, int6
   return all.finish();
 }
 
+// Passes over ascending examples, changed so that none ends inside a document: its pieces are measured as one.
+std::vector<std::vector<int64_t>> keep_documents_whole(const std::vector<std::vector<int64_t>>& passes,
+                                                       const ShardSet& corpus, Split split) {
+  std::vector<std::vector<int64_t>> whole;
+  int64_t last = -1;
+  for (const std::vector<int64_t>& pass : passes) {
+    bool begun = false;  // a pass of our own for this one
+    for (const int64_t example : pass) {
+      const int64_t document = corpus.document_of(split, example);
+      if (!begun && document != last) {
+        whole.emplace_back();
+        begun = true;
+      }
+      whole.back().push_back(example);
+      last = document;
+    }
+  }
+  return whole;
+}
+
 }  // namespace
 
 Evaluation run_evaluation(Task& task, const ShardSet& corpus, Split split, Communicator& ranks) {
@@ -54,13 +74,14 @@ Evaluation run_evaluation(Task& task, const ShardSet& corpus, Split split, Commu
   const Stopwatch watch;
   Evaluation evaluation;
   if (corpus.size(split) == 0) return evaluation;
-  // Cut into pieces before ranks are considered, and summed in one tree: the same bits on any number of ranks.
-  const auto pieces = cut_by_length(task, corpus, split, evaluation_ids(corpus.size(split), {0, 1}), {});
-  const auto leaves = static_cast<int64_t>(pieces.size());
+  // Cut into passes before ranks are considered, and summed in one tree: the same bits on any number of ranks.
+  const auto passes = keep_documents_whole(
+      cut_by_length(task, corpus, split, evaluation_ids(corpus.size(split), {0, 1}), {}), corpus, split);
+  const auto leaves = static_cast<int64_t>(passes.size());
   const LeafRun run = leaf_run(leaves, ranks.rank(), ranks.size());
   MetricTree mine(add_metrics);
   for (int64_t leaf = run.begin; leaf < run.end; ++leaf) {
-    const Batch batch = task.make_batch(corpus, split, pieces[static_cast<size_t>(leaf)], 0);
+    const Batch batch = task.make_batch(corpus, split, passes[static_cast<size_t>(leaf)], 0);
     evaluation.tokens += batch.total();
     std::unique_ptr<Metrics> metrics = task.make_metrics();
     task.evaluate(batch, *metrics);

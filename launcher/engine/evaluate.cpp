@@ -81,7 +81,7 @@ int evaluate(const Command& command) {
   if (split == Split::kValidation && was_trained_on_validation(location, corpus->folder()) && ranks->first())
     log_warning("the model was trained on this split too: its scores there say nothing about other texts");
   const auto task = load_task(location, nullptr);
-  const MetricValues metrics = evaluate_split(*task, *corpus, split, *ranks);
+  const MetricValues metrics = evaluate_split(*task, *task->examples_of(corpus), split, *ranks);
   const nlohmann::json answer = {{"schema", 1},
                                  {"model", model},
                                  {"corpus", corpus->folder()},

@@ -1,11 +1,13 @@
 #include "launcher/engine/reporter.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "checkpoints/huggingface.h"
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "data/batch.h"
 #include "experiments/report.h"
 #include "experiments/results.h"
 #include "experiments/run_status.h"
@@ -49,6 +51,23 @@ void tell_of_model(const RunConfig& config, Task& task) {
   if (!load.unused.empty()) log_info("not used: " + listed(load.unused));
 }
 
+CutShare cut_by(const RunConfig& config, const ShardSet& corpus) {
+  PackSpec spec;
+  spec.text_pair = config.task.text_pair;
+  spec.max_length = config.data.max_length;
+  return cut_share(corpus, Split::kTrain, config.task.text, config.task.text_pair, text_budget(spec));
+}
+
+// What of the training texts no sequence holds.
+void tell_of_cut(const RunConfig& config, const CutShare& cut) {
+  if (cut.cut_tokens == 0) return;
+  const auto percent = [](double share) { return shortest(std::round(share * 1000) / 10); };
+  log_info(cat("max_length: ", config.data.max_length, " leaves out ", percent(cut.share()),
+               " % of the train split's tokens, of ",
+               percent(static_cast<double>(cut.cut_documents) / static_cast<double>(cut.documents)),
+               " % of its documents; data.long_documents: split reads all of them"));
+}
+
 void tell_of_corpus(const ShardSet& corpus) {
   std::string text = cat("corpus: ", corpus.folder());
   for (const Split split : {Split::kTrain, Split::kValidation, Split::kTest}) {
@@ -65,6 +84,8 @@ Reporter::Reporter(const RunConfig& config, const RankDirectory& directory, cons
   log_info(cat("run: ", directory.folder(), ", ", config.launch.ranks, " rank(s) of ", config.launch.threads_per_rank,
                " thread(s)"));
   tell_of_corpus(corpus);
+  cut_ = cut_by(config, corpus);
+  tell_of_cut(config, cut_);
   tell_of_model(config, task);
   const std::string& metric = config.validation.metric;
   tracker_.emplace(TrackingOptions{directory.folder(), directory.fence(), config.tracking.tensorboard, metric,
@@ -104,7 +125,8 @@ void Reporter::publish(const TrainOutcome& outcome, Task& task, const std::vecto
                            {outcome.validation.before, outcome.validation.after},
                            {outcome.test.before, outcome.test.after},
                            outcome.bits_differ_after,
-                           config_.data.train_on_validation};
+                           config_.data.train_on_validation,
+                           cut_.share()};
   publish_results(directory_.results(), results, fence);
   try {
     publish_run_report(directory_.folder(), fence);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/long_documents.h"
 #include "experiments/run_config.h"
 #include "experiments/tracking.h"
 #include "launcher/engine/rank_directory.h"
@@ -29,6 +30,7 @@ class Reporter : public TrainObserver {
  private:
   RunConfig config_;
   const RankDirectory& directory_;
+  CutShare cut_;
   std::optional<RunTracker> tracker_;  // first rank only
 };
 

@@ -26,6 +26,7 @@ TaskRequest task_request(const RunConfig& config, const ShardSet& corpus, std::s
   request.model = config.model;
   request.task = config.task;
   request.max_length = config.data.max_length;
+  request.long_documents = long_documents_from_name(config.data.long_documents);
   request.seed = config.seed;
   request.dropout = config.train.dropout;
   if (!config.task.label.empty()) request.classes = corpus.field(config.task.label).classes;
@@ -72,6 +73,7 @@ RunEnd run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog, Open
   const bool weights_follow = directory.has_checkpoints(ranks);
   const std::unique_ptr<Task> task = make_task(task_request(config, *corpus, tokenizer, weights_follow));
   apply_freeze(task->parameters(), config.freeze);
+  corpus = task->examples_of(corpus);
   if (config.validation.metric.empty()) config.validation.metric = task->default_metric();
 
   // 5. Who tells of it: the console, metrics.jsonl, timings.jsonl, TensorBoard.

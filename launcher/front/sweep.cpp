@@ -119,7 +119,8 @@ int do_sweep(const Command& command) {
   check_run(sweep.base);
   const std::string wanted =
       command.has("run-dir") ? absolute_path(command.value("run-dir")) : sweep.config.sweep_dir();
-  const int64_t examples = ShardSet::open(sweep.base.data.corpus)->size(Split::kTrain);
+  const int64_t examples =
+      examples_of(ShardSet::open(sweep.base.data.corpus), sweep.base.data, sweep.base.task)->size(Split::kTrain);
   if (command.dry_run) {
     const SweepPlan plan = plan_sweep(sweep, examples);
     print_plan(command, plan, wanted, slurm);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <map>
+#include <memory>
 #include <numeric>
 
 #include "core/errors.h"
@@ -266,6 +267,77 @@ TEST(Masking, ASequenceInWhichNothingIsChosenIsFine) {
   mask_tokens(batch, spec);
   EXPECT_TRUE(batch.labels.empty());
   EXPECT_TRUE(batch.loss_rows.empty());
+}
+
+TEST(Pack, HeadTailKeepsAQuarterOfTheBeginningAndTheRestOfTheEnd) {
+  FakeCorpus corpus;
+  corpus.texts = {counting(100, 20), counting(200, 8)};
+  PackSpec spec = spec_of(10);
+  spec.long_documents = LongDocuments::kHeadTail;
+  const Batch batch = pack(corpus, spec, {0, 1});
+  EXPECT_EQ(batch.tokens, (std::vector<int64_t>{2, 100, 101, 114, 115, 116, 117, 118, 119, 3,  //
+                                                2, 200, 201, 202, 203, 204, 205, 206, 207, 3}));
+  EXPECT_EQ(packed_length(corpus, spec, 0), 10);
+}
+
+TEST(InPieces, EveryTokenIsInOnePieceAndPiecesAreNearlyEqual) {
+  const auto corpus = std::make_shared<FakeCorpus>();
+  for (const size_t tokens : {0, 1, 7, 8, 9, 16, 17, 100, 3}) corpus->texts.push_back(counting(0, tokens));
+  const auto pieces = in_pieces(corpus, "text", 8);
+  EXPECT_EQ(pieces->size(Split::kTrain), 1 + 1 + 1 + 1 + 2 + 2 + 3 + 13 + 1);
+  std::vector<std::vector<int32_t>> joined(corpus->texts.size());
+  int64_t before = 0;
+  for (int64_t piece = 0; piece < pieces->size(Split::kTrain); ++piece) {
+    const int64_t document = pieces->document_of(Split::kTrain, piece);
+    EXPECT_GE(document, before);
+    before = document;
+    const auto tokens = pieces->tokens(Split::kTrain, "text", piece);
+    EXPECT_LE(tokens.size(), 8u);
+    EXPECT_EQ(static_cast<int64_t>(tokens.size()), pieces->token_count(Split::kTrain, "text", piece));
+    auto& all = joined[static_cast<size_t>(document)];
+    all.insert(all.end(), tokens.begin(), tokens.end());
+  }
+  EXPECT_EQ(joined, corpus->texts);
+  EXPECT_NE(pieces->fingerprint(), corpus->fingerprint());
+  EXPECT_NE(pieces->fingerprint(), in_pieces(corpus, "text", 9)->fingerprint());
+}
+
+// More documents than there are between two numbers that are kept.
+TEST(InPieces, IsFoundFromAnyPlaceOfALargeSplit) {
+  const auto corpus = std::make_shared<FakeCorpus>();
+  std::vector<int64_t> document_of;
+  for (int32_t document = 0; document < 1000; ++document) {
+    const auto tokens = static_cast<size_t>(document * 7919 % 61);
+    corpus->texts.push_back(std::vector<int32_t>(tokens, document));
+    document_of.insert(document_of.end(), std::max<size_t>(1, (tokens + 4) / 5), document);
+  }
+  const auto pieces = in_pieces(corpus, "text", 5);
+  ASSERT_EQ(pieces->size(Split::kTrain), static_cast<int64_t>(document_of.size()));
+  for (size_t piece = 0; piece < document_of.size(); ++piece)
+    ASSERT_EQ(pieces->document_of(Split::kTrain, static_cast<int64_t>(piece)), document_of[piece]) << piece;
+}
+
+TEST(CutShare, CountsWhatASequenceLeavesOut) {
+  FakeCorpus corpus;
+  corpus.texts = {counting(0, 20), counting(0, 8), counting(0, 12)};
+  corpus.pairs = {counting(0, 1), counting(0, 1), counting(0, 1)};
+  const CutShare cut = cut_share(corpus, Split::kTrain, "text", "", 10);
+  EXPECT_EQ(cut.documents, 3);
+  EXPECT_EQ(cut.cut_documents, 2);
+  EXPECT_EQ(cut.tokens, 40);
+  EXPECT_EQ(cut.cut_tokens, 12);
+  EXPECT_DOUBLE_EQ(cut.share(), 0.3);
+  EXPECT_EQ(cut_share(corpus, Split::kTrain, "text", "pair", 10).cut_tokens, 11 + 3);
+  EXPECT_EQ(cut_share(corpus, Split::kTrain, "text", "", 20).cut_tokens, 0);
+}
+
+TEST(PackTexts, SplitsLongTextsAndSaysWhoseThePiecesAre) {
+  PackSpec spec = spec_of(6);
+  spec.long_documents = LongDocuments::kSplit;
+  const Batch batch = pack_texts(LetterTokenizer(), spec, {"abcdefghij", "ab", ""}, {});
+  EXPECT_EQ(batch.documents, (std::vector<int64_t>{0, 0, 0, 1, 2}));
+  EXPECT_EQ(batch.examples, (std::vector<int64_t>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(batch.boundaries, (std::vector<int64_t>{0, 5, 10, 16, 20, 22}));
 }
 
 }  // namespace

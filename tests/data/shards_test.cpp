@@ -98,6 +98,25 @@ TEST(ShardSet, ATruncatedMissingOrGrownShardIsNamed) {
   EXPECT_EQ(verify_corpus(config.output).size(), 1u);
 }
 
+// Where reading through the mapping would be SIGBUS.
+TEST(ShardSet, AShardThatIsCutShortWhileItIsOpenIsAnErrorThatNamesIt) {
+  TempFolder folder;
+  const CorpusConfig config = varied_corpus(folder);
+  const std::string shard = config.output + "/train-00000.h5";
+  const auto corpus = ShardSet::open(config.output);
+  ASSERT_GT(corpus->token_count(Split::kTrain, "text", 0), 0);
+  EXPECT_EQ(static_cast<int64_t>(corpus->tokens(Split::kTrain, "text", 0).size()),
+            corpus->token_count(Split::kTrain, "text", 0));
+  std::filesystem::resize_file(shard, 0);
+  try {
+    corpus->tokens(Split::kTrain, "text", 0);
+    FAIL() << "was read";
+  } catch (const RunError& error) {
+    EXPECT_EQ(error.faults().front().code, "io.read");
+    EXPECT_NE(std::string(error.what()).find(shard), std::string::npos) << error.what();
+  }
+}
+
 TEST(Verify, AnyFlippedByteIsFoundAndItsFileNamed) {
   TempFolder folder;
   const CorpusConfig config = varied_corpus(folder, 40);

@@ -110,6 +110,7 @@ Batch batch_of(const nlohmann::json& sequences, int64_t first_example) {
     }
     batch.boundaries.push_back(batch.total());
     batch.examples.push_back(first_example + batch.sequences());
+    batch.documents.push_back(batch.examples.back());
     const nlohmann::json labels = sequence.value("labels", nlohmann::json());
     if (labels.is_number_integer()) batch.labels.push_back(labels);
     if (labels.is_number_float()) batch.targets.push_back(labels);
@@ -134,6 +135,7 @@ Batch select(const Batch& batch, const std::vector<int64_t>& sequences) {
     }
     part.boundaries.push_back(part.total());
     part.examples.push_back(batch.examples[s]);
+    part.documents.push_back(batch.documents[s]);
     if (batch.loss_rows.empty() && !batch.labels.empty()) part.labels.push_back(batch.labels[s]);
     if (!batch.targets.empty()) part.targets.push_back(batch.targets[s]);
     for (size_t i = 0; i < batch.loss_rows.size(); ++i) {

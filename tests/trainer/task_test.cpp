@@ -11,6 +11,8 @@
 #include "core/errors.h"
 #include "core/text.h"
 #include "tests/trainer/bert_fixture.h"
+#include "trainer/parallel/mpi_communicator.h"
+#include "trainer/trainer.h"
 
 namespace broadsheet {
 namespace {
@@ -244,6 +246,67 @@ TEST(Classification, PredictsANameAndProbabilitiesThatSumToOne) {
     EXPECT_NEAR(sum, 1, 1e-12);
     EXPECT_EQ(predictions[i]["probabilities"][predictions[i]["label"].get<std::string>()], best);
   }
+}
+
+std::string words_of(int first, int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += cat(i > 0 ? " " : "", "w", 5 + (first + i) % 40);
+  return text;
+}
+
+// Four tokens a piece: eleven words are cut at 3 and 7.
+TaskRequest splitting_request(const std::string& kind) {
+  TaskRequest request = request_for(kind);
+  request.max_length = 6;
+  request.long_documents = LongDocuments::kSplit;
+  return request;
+}
+
+TEST(LongDocuments, APredictionIsTheMeanOverTheDocumentsPieces) {
+  const std::vector<std::string> pieces = {words_of(0, 3), words_of(3, 4), words_of(7, 4)};
+  const auto classifier = make_task(splitting_request("classification"));
+  const auto whole = classifier->predict(WordTokenizer(), {words_of(0, 11), "w9"}, {});
+  const auto parts = classifier->predict(WordTokenizer(), pieces, {});
+  ASSERT_EQ(whole.size(), 2u);
+  ASSERT_EQ(parts.size(), 3u);
+  for (const auto& [name, p] : whole[0]["probabilities"].items()) {
+    double mean = 0;
+    for (const auto& part : parts) mean += part["probabilities"][name].get<double>() / 3;
+    EXPECT_NEAR(p.get<double>(), mean, 1e-6);
+  }
+  const auto regressor = make_task(splitting_request("regression"));
+  double mean = 0;
+  for (const auto& part : regressor->predict(WordTokenizer(), pieces, {})) mean += part["score"].get<double>() / 3;
+  EXPECT_NEAR(regressor->predict(WordTokenizer(), {words_of(0, 11)}, {})[0]["score"].get<double>(), mean, 1e-6);
+}
+
+TEST(LongDocuments, AreMeasuredOnceEachByWhatTheirPiecesSayTogether) {
+  std::vector<MemoryCorpus::Document> documents(3);
+  const std::vector<int> sizes = {11, 2, 30};
+  std::vector<std::string> texts;
+  int first = 0;
+  for (size_t d = 0; d < documents.size(); ++d) {
+    for (int i = 0; i < sizes[d]; ++i) documents[d].text.push_back(5 + (first + i) % 40);
+    documents[d].label = static_cast<int32_t>(d);
+    texts.push_back(words_of(first, sizes[d]));
+    first += sizes[d];
+  }
+  const auto task = make_task(splitting_request("classification"));
+  const auto corpus =
+      task->examples_of(std::make_shared<MemoryCorpus>(documents, std::vector<std::string>{"bad", "fair", "good"}));
+  ASSERT_EQ(corpus->size(Split::kTest), 3 + 1 + 8);
+  const auto ranks = make_world_of_one();
+  const MetricValues metrics = evaluate_split(*task, *corpus, Split::kTest, *ranks);
+  EXPECT_EQ(metrics.at("examples"), 3);
+  const auto predictions = task->predict(WordTokenizer(), texts, {});
+  double loss = 0, right = 0;
+  const std::vector<std::string> names = {"bad", "fair", "good"};
+  for (size_t d = 0; d < names.size(); ++d) {
+    loss -= std::log(predictions[d]["probabilities"][names[d]].get<double>()) / 3;
+    right += predictions[d]["label"] == names[d];
+  }
+  EXPECT_NEAR(metrics.at("loss"), loss, 1e-5);
+  EXPECT_NEAR(metrics.at("accuracy"), right / 3, 1e-12);
 }
 
 TEST(Classification, APlainFolderIsAClassifierByItsArchitecture) {

@@ -78,14 +78,26 @@ class Classification : public TextTask {
   }
 
   void measure(const Batch& batch, const PackedInput& input, Metrics& metrics) override {
-    static_cast<ClassificationMetrics&>(metrics).add(head_logits(batch, input, {}), batch.labels);
+    const at::Tensor logits = head_logits(batch, input, {});
+    const std::vector<int64_t> firsts = first_pieces(batch);
+    auto& sums = static_cast<ClassificationMetrics&>(metrics);
+    if (static_cast<int64_t>(firsts.size()) == batch.sequences()) {
+      sums.add(logits, batch.labels);
+      return;
+    }
+    std::vector<int64_t> labels;
+    for (const int64_t first : firsts) labels.push_back(batch.labels[static_cast<size_t>(first)]);
+    // The logarithm of a probability is a logit of it.
+    sums.add(mean_by_document(at::softmax(logits.to(at::kDouble), 1), firsts).log().to(at::kFloat), labels);
   }
 
   std::vector<Prediction> answer(const Tokenizer&, const Batch& batch, const PackedInput& input) override {
-    const at::Tensor probabilities = at::softmax(head_logits(batch, input, {}).to(at::kDouble), 1).contiguous();
+    const at::Tensor probabilities =
+        mean_by_document(at::softmax(head_logits(batch, input, {}).to(at::kDouble), 1), first_pieces(batch))
+            .contiguous();
     std::vector<Prediction> predictions;
-    for (int64_t s = 0; s < batch.sequences(); ++s) {
-      const double* row = probabilities.const_data_ptr<double>() + s * classes();
+    for (int64_t document = 0; document < probabilities.size(0); ++document) {
+      const double* row = probabilities.const_data_ptr<double>() + document * classes();
       Prediction prediction = {
           {"label", setup_.classes[static_cast<size_t>(std::max_element(row, row + classes()) - row)]}};
       for (int64_t c = 0; c < classes(); ++c)

@@ -56,6 +56,7 @@ class MaskedLm : public TextTask {
 
  protected:
   bool reads_first_token() const override { return false; }
+  bool joins_pieces() const override { return false; }
 
   at::Tensor labelled_loss(const Batch& batch, const PackedInput& input, const PassContext& pass) override {
     return at::cross_entropy_loss(logits(batch.loss_rows, input, pass), ids(batch.labels), {}, at::Reduction::Sum);

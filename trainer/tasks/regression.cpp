@@ -66,14 +66,17 @@ class Regression : public TextTask {
   }
 
   void measure(const Batch& batch, const PackedInput& input, Metrics& metrics) override {
-    static_cast<RegressionMetrics&>(metrics).add(scores(batch, input, {}), batch.targets);
+    const std::vector<int64_t> firsts = first_pieces(batch);
+    std::vector<float> targets;
+    for (const int64_t first : firsts) targets.push_back(batch.targets[static_cast<size_t>(first)]);
+    static_cast<RegressionMetrics&>(metrics).add(mean_by_document(scores(batch, input, {}), firsts), targets);
   }
 
   std::vector<Prediction> answer(const Tokenizer&, const Batch& batch, const PackedInput& input) override {
-    const at::Tensor values = scores(batch, input, {}).contiguous();
+    const at::Tensor values = mean_by_document(scores(batch, input, {}), first_pieces(batch)).contiguous();
     std::vector<Prediction> predictions;
-    for (int64_t s = 0; s < batch.sequences(); ++s)
-      predictions.push_back({{"score", values.const_data_ptr<float>()[s]}});
+    for (int64_t document = 0; document < values.size(0); ++document)
+      predictions.push_back({{"score", values.const_data_ptr<float>()[document]}});
     return predictions;
   }
 

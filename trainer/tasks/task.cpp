@@ -105,6 +105,18 @@ TaskConfig plain_task(const nlohmann::json& config, const std::string& folder, c
   return task;
 }
 
+LongDocuments read_long_documents(const ModelLocation& location) {
+  const std::string name = location.broadsheet.value("long_documents", "truncate");
+  for (const LongDocuments what : {LongDocuments::kTruncate, LongDocuments::kHeadTail, LongDocuments::kSplit}) {
+    if (name == long_documents_name(what)) return what;
+  }
+  throw UserError({"model.broadsheet",
+                   {location.weights_folder + "/broadsheet.json"},
+                   "long_documents",
+                   cat("found \"", name, "\", wanted truncate, head_tail or split"),
+                   "export the model again"});
+}
+
 void read_broadsheet(const ModelLocation& location, const TaskConfig* given, TaskSetup& setup) {
   setup.task = read_task(location.broadsheet, location.weights_folder);
   if (given != nullptr) {
@@ -118,6 +130,7 @@ void read_broadsheet(const ModelLocation& location, const TaskConfig* given, Tas
   }
   try {
     setup.max_length = location.broadsheet.at("max_length").get<int64_t>();
+    setup.long_documents = read_long_documents(location);
     if (location.broadsheet.contains("classes")) {
       setup.classes = location.broadsheet["classes"].get<std::vector<std::string>>();
     }
@@ -140,6 +153,7 @@ std::unique_ptr<Task> make_task(const TaskRequest& request) {
   TaskSetup setup;
   setup.task = request.task;
   setup.max_length = request.max_length;
+  setup.long_documents = request.long_documents;
   setup.seed = request.seed;
   if (request.task.kind == "classification") setup.classes = request.classes;
   setup.tokenizer = request.tokenizer;

@@ -45,6 +45,9 @@ class Task {
   virtual ParameterList& parameters() = 0;  // all of them, trained or not, in a fixed order
   virtual const LoadReport& load_report() const = 0;
 
+  // What this task takes for examples of a corpus: its documents, or the pieces of long ones. All below are numbers in
+  // that.
+  virtual std::shared_ptr<const ShardSet> examples_of(std::shared_ptr<const ShardSet> corpus) const { return corpus; }
   // Packed length of one document of `split` under this task's PackSpec.
   virtual int64_t length(const ShardSet& corpus, Split split, int64_t document) const = 0;
   // The packed batch of these documents with its labels. `step` keys what is drawn (masking); for the validation and
@@ -87,6 +90,7 @@ struct TaskRequest {
   ModelConfig model;
   TaskConfig task;
   int64_t max_length = 128;
+  LongDocuments long_documents = LongDocuments::kTruncate;
   uint64_t seed = 1;                 // initialises new heads and models from scratch
   std::optional<double> dropout;     // overrides the model's own
   std::vector<std::string> classes;  // classification: names by id

@@ -115,7 +115,34 @@ TextTask::TextTask(TaskSetup setup, const BertHeads& heads)
 }
 
 PackSpec TextTask::pack_spec(Split split) const {
-  return {split, setup_.task.text, setup_.task.text_pair, setup_.max_length, setup_.tokenizer->special_tokens()};
+  return {split,
+          setup_.task.text,
+          setup_.task.text_pair,
+          setup_.max_length,
+          setup_.tokenizer->special_tokens(),
+          setup_.long_documents};
+}
+
+std::shared_ptr<const ShardSet> TextTask::examples_of(std::shared_ptr<const ShardSet> corpus) const {
+  if (setup_.long_documents != LongDocuments::kSplit) return corpus;
+  return in_pieces(std::move(corpus), setup_.task.text, text_budget(pack_spec(Split::kTrain)));
+}
+
+std::vector<int64_t> first_pieces(const Batch& batch) {
+  std::vector<int64_t> firsts;
+  for (size_t s = 0; s < batch.documents.size(); ++s) {
+    if (s == 0 || batch.documents[s] != batch.documents[s - 1]) firsts.push_back(static_cast<int64_t>(s));
+  }
+  return firsts;
+}
+
+at::Tensor mean_by_document(const at::Tensor& rows, const std::vector<int64_t>& firsts) {
+  std::vector<at::Tensor> means;
+  for (size_t d = 0; d < firsts.size(); ++d) {
+    const int64_t end = d + 1 < firsts.size() ? firsts[d + 1] : rows.size(0);
+    means.push_back(rows.slice(0, firsts[d], end).mean(0));
+  }
+  return at::stack(means);
 }
 
 PackedInput TextTask::input_of(const Batch& batch) const {
@@ -145,6 +172,7 @@ nlohmann::json TextTask::feature_identity() const {
           {"text", setup_.task.text},
           {"text_pair", setup_.task.text_pair},
           {"max_length", setup_.max_length},
+          {"long_documents", long_documents_name(setup_.long_documents)},
           {"tokenizer", setup_.tokenizer->fingerprint()},
           {"code", kTrunkCodeVersion},
           {"libtorch", TORCH_VERSION}};
@@ -214,7 +242,9 @@ std::vector<Prediction> TextTask::predict(const Tokenizer& tokenizer, const std:
     const auto part = [&](const std::vector<std::string>& all) {
       return all.empty() ? all : std::vector<std::string>(all.begin() + begin, all.begin() + end);
     };
-    const Batch batch = pack_texts(tokenizer, pack_spec(Split::kTest), part(texts), part(pairs));
+    PackSpec spec = pack_spec(Split::kTest);
+    if (spec.long_documents == LongDocuments::kSplit && !joins_pieces()) spec.long_documents = LongDocuments::kTruncate;
+    const Batch batch = pack_texts(tokenizer, spec, part(texts), part(pairs));
     for (Prediction& prediction : answer(tokenizer, batch, input_of(batch)))
       predictions.push_back(std::move(prediction));
   }
@@ -241,6 +271,8 @@ nlohmann::json TextTask::broadsheet_config() const {
                            {"task", task},
                            {"max_length", setup_.max_length},
                            {"tokenizer_fingerprint", setup_.tokenizer->fingerprint()}};
+  if (setup_.long_documents != LongDocuments::kTruncate)
+    config["long_documents"] = long_documents_name(setup_.long_documents);
   if (!setup_.classes.empty()) config["classes"] = setup_.classes;
   return config;
 }

@@ -20,6 +20,7 @@ struct TaskSetup {
   nlohmann::json source_config;        // config.json as it was found (or made from scratch); other keys are kept
   std::optional<WeightFiles> weights;  // absent: from scratch
   int64_t max_length = 128;
+  LongDocuments long_documents = LongDocuments::kTruncate;
   uint64_t seed = 1;
   std::vector<std::string> classes;
   std::shared_ptr<const Tokenizer> tokenizer;
@@ -36,11 +37,17 @@ std::vector<std::string> class_names(const nlohmann::json& config, const std::st
 // True for names that say nothing ("LABEL_0", "LABEL_1", ...): what transformers writes without id2label.
 bool are_generic(const std::vector<std::string>& classes);
 
+// The first sequence of every document of a batch.
+std::vector<int64_t> first_pieces(const Batch& batch);
+// The mean of each document's rows: [sequences, width] in, [documents, width] out.
+at::Tensor mean_by_document(const at::Tensor& rows, const std::vector<int64_t>& firsts);
+
 class TextTask : public Task {
  public:
   const std::string& kind() const override { return setup_.task.kind; }
   ParameterList& parameters() override { return model_.parameters(); }
   const LoadReport& load_report() const override { return model_.load_report(); }
+  std::shared_ptr<const ShardSet> examples_of(std::shared_ptr<const ShardSet> corpus) const override;
   int64_t length(const ShardSet& corpus, Split split, int64_t document) const override;
   at::Tensor loss_sum(const Batch& batch, const PassContext& pass) override;
   void evaluate(const Batch& batch, Metrics& metrics) override;
@@ -58,6 +65,8 @@ class TextTask : public Task {
 
   // Whether the head reads the first token of each sequence and nothing else.
   virtual bool reads_first_token() const { return true; }
+  // Whether the predictions of a document's pieces make one.
+  virtual bool joins_pieces() const { return true; }
   // What that head makes of a batch [sequences, labels], from its features where it has them.
   at::Tensor head_logits(const Batch& batch, const PackedInput& input, const PassContext& pass) const;
   // The packed batch without labels. UserError("corpus.token") for ids outside the vocabulary.
