@@ -14,7 +14,7 @@
 namespace broadsheet {
 namespace {
 
-[[noreturn]] void refuse(const std::string& path, std::string what, const char* remedy) {
+[[noreturn]] void refuse_file(const std::string& path, std::string what, const char* remedy) {
   throw UserError(Fault{"safetensors.open", {path}, "", std::move(what), remedy});
 }
 
@@ -22,11 +22,11 @@ namespace {
 
 OpenedFile::OpenedFile(std::string path) : path_(std::move(path)) {
   descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor_ < 0) refuse(path_, cat("cannot be opened: ", std::strerror(errno)), "check the path");
+  if (descriptor_ < 0) refuse_file(path_, cat("cannot be opened: ", std::strerror(errno)), "check the path");
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
     ::close(descriptor_);
-    refuse(path_, "is not a regular file", "give a *.safetensors file");
+    refuse_file(path_, "is not a regular file", "give a *.safetensors file");
   }
   size_ = static_cast<size_t>(status.st_size);
   modified_ = status.st_mtim;

@@ -178,7 +178,7 @@ class HeaderReader : public nlohmann::json_sax<json> {
   bool inside_metadata_ = false, inside_list_ = false, unknown_ = false;
 };
 
-[[noreturn]] void refuse(const std::string& path, const char* code, std::string what) {
+[[noreturn]] void refuse_header(const std::string& path, const char* code, std::string what) {
   throw UserError(Fault{code, {path}, "", std::move(what), "the file is damaged or not safetensors: fetch it again"});
 }
 
@@ -188,9 +188,11 @@ std::string range_text(const HeaderEntry& entry) {
 
 // Everything 64-bit and checked: a product that wraps must not look like a fitting length.
 void check_entry(const HeaderEntry& entry, uint64_t data_size, const std::string& path) {
-  if (entry.begin > entry.end) refuse(path, "safetensors.offsets", range_text(entry) + ": the end is before the start");
+  if (entry.begin > entry.end)
+    refuse_header(path, "safetensors.offsets", range_text(entry) + ": the end is before the start");
   if (entry.end > data_size) {
-    refuse(path, "safetensors.offsets", cat(range_text(entry), ": the file has only ", data_size, " bytes of data"));
+    refuse_header(path, "safetensors.offsets",
+                  cat(range_text(entry), ": the file has only ", data_size, " bytes of data"));
   }
   // In the order of the shape, as the reference implementation: [0, 2^40, 2^40] is empty, [2^40, 2^40, 0] overflows.
   uint64_t bits = 1;
@@ -199,13 +201,14 @@ void check_entry(const HeaderEntry& entry, uint64_t data_size, const std::string
     overflows = overflows || __builtin_mul_overflow(bits, static_cast<uint64_t>(dimension), &bits);
   }
   if (overflows || __builtin_mul_overflow(bits, item_bits(entry.dtype), &bits)) {
-    refuse(path, "safetensors.shape", range_text(entry) + ": the product of its shape overflows 64 bits");
+    refuse_header(path, "safetensors.shape", range_text(entry) + ": the product of its shape overflows 64 bits");
   }
-  if (bits % 8 != 0) refuse(path, "safetensors.shape", range_text(entry) + ": its last item ends inside a byte");
+  if (bits % 8 != 0) refuse_header(path, "safetensors.shape", range_text(entry) + ": its last item ends inside a byte");
   const uint64_t bytes = bits / 8;
   if (bytes != entry.end - entry.begin) {
-    refuse(path, "safetensors.shape",
-           cat(range_text(entry), ": shape and dtype make ", bytes, " bytes, the range has ", entry.end - entry.begin));
+    refuse_header(
+        path, "safetensors.shape",
+        cat(range_text(entry), ": shape and dtype make ", bytes, " bytes, the range has ", entry.end - entry.begin));
   }
 }
 
@@ -218,27 +221,31 @@ void check_coverage(const std::vector<HeaderEntry>& entries, uint64_t data_size,
   uint64_t covered = 0;
   for (const size_t i : order) {
     const HeaderEntry& entry = entries[i];
-    if (entry.begin < covered) refuse(path, "safetensors.overlap", range_text(entry) + " overlaps another tensor");
+    if (entry.begin < covered)
+      refuse_header(path, "safetensors.overlap", range_text(entry) + " overlaps another tensor");
     if (entry.begin > covered) {
-      refuse(path, "safetensors.hole",
-             cat("bytes ", covered, " to ", entry.begin, " before ", range_text(entry), " belong to no tensor"));
+      refuse_header(path, "safetensors.hole",
+                    cat("bytes ", covered, " to ", entry.begin, " before ", range_text(entry), " belong to no tensor"));
     }
     covered = entry.end;
   }
   if (covered != data_size) {
-    refuse(path, "safetensors.trailing", cat(data_size - covered, " bytes after the last tensor belong to none"));
+    refuse_header(path, "safetensors.trailing",
+                  cat(data_size - covered, " bytes after the last tensor belong to none"));
   }
 }
 
 }  // namespace
 
 SafetensorsHeader parse_safetensors_header(std::string_view text, uint64_t data_size, const std::string& path) {
-  if (text.empty() || text.front() != '{') refuse(path, "safetensors.header", "the header does not begin with \"{\"");
+  if (text.empty() || text.front() != '{')
+    refuse_header(path, "safetensors.header", "the header does not begin with \"{\"");
   // The JSON reader takes a NUL for the end, which would hide what follows it.
-  if (text.find('\0') != std::string_view::npos) refuse(path, "safetensors.header", "the header holds a NUL byte");
+  if (text.find('\0') != std::string_view::npos)
+    refuse_header(path, "safetensors.header", "the header holds a NUL byte");
   HeaderReader reader;
   if (!json::sax_parse(text.begin(), text.end(), &reader)) {
-    refuse(path, reader.code().empty() ? "safetensors.header" : reader.code().c_str(), reader.fault());
+    refuse_header(path, reader.code().empty() ? "safetensors.header" : reader.code().c_str(), reader.fault());
   }
   SafetensorsHeader header = reader.take();
   for (const HeaderEntry& entry : header.entries) check_entry(entry, data_size, path);

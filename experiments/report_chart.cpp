@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kWidth = 520, kHeight = 240, kLeft = 58, kRight = 14, kTop = 12, kBottom = 34;
 
-struct Range {
+struct AxisRange {
   double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
   void add(double value) {
     low = std::min(low, value);
@@ -211,7 +211,7 @@ Series smoothed(const Series& series, const std::string& name, const std::string
 }
 
 std::string chart_html(const Chart& chart) {
-  Range x_range, y_range;
+  AxisRange x_range, y_range;
   std::vector<Series> lines;
   for (const Series& series : chart.series) {
     lines.push_back(thinned(series));

@@ -68,7 +68,7 @@ bool lower_is_better(const std::string& metric) {
   static const std::set<std::string> kNames = {"loss", "perplexity", "mae", "mse", "rmse"};
   return kNames.count(metric) != 0;
 }
-bool is_count(const std::string& metric) {
+bool is_row_count(const std::string& metric) {
   static const std::set<std::string> kNames = {"examples", "tokens", "masked_tokens", "support"};
   return kNames.count(metric) != 0;
 }
@@ -101,7 +101,7 @@ std::string cell_text(const json* value) {
 }
 
 std::string change_cell(const json* before, const json* after, const std::string& metric) {
-  if (before == nullptr || after == nullptr || !before->is_number() || !after->is_number() || is_count(metric)) {
+  if (before == nullptr || after == nullptr || !before->is_number() || !after->is_number() || is_row_count(metric)) {
     return "<td></td>";
   }
   const double change = after->get<double>() - before->get<double>();
@@ -153,7 +153,7 @@ std::string before_after_html(const json& results) {
   const json* chosen = member(results, "metric");
   std::vector<std::string> order(names.begin(), names.end());
   const auto rank = [&](const std::string& name) {
-    return chosen != nullptr && *chosen == name ? 0 : is_count(name) ? 2 : 1;
+    return chosen != nullptr && *chosen == name ? 0 : is_row_count(name) ? 2 : 1;
   };
   std::stable_sort(order.begin(), order.end(), [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
   std::string out =

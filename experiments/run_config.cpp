@@ -50,15 +50,15 @@ const Section<TrackingConfig>& tracking_section() {
   return section;
 }
 
-void flatten_into(const OrderedJson& json, const std::string& key,
+void flatten_into(const OrderedJson& value, const std::string& key,
                   std::vector<std::pair<std::string, std::string>>& leaves) {
-  const bool maps = json.is_array() && !json.empty() && json[0].is_object();
-  if (json.is_object() && !json.empty() && key != "model.config") {
-    for (auto item = json.begin(); item != json.end(); ++item) flatten_into(*item, join_key(key, item.key()), leaves);
+  const bool maps = value.is_array() && !value.empty() && value[0].is_object();
+  if (value.is_object() && !value.empty() && key != "model.config") {
+    for (auto item = value.begin(); item != value.end(); ++item) flatten_into(*item, join_key(key, item.key()), leaves);
   } else if (maps) {
-    for (size_t i = 0; i < json.size(); ++i) flatten_into(json[i], cat(key, "[", i, "]"), leaves);
+    for (size_t i = 0; i < value.size(); ++i) flatten_into(value[i], cat(key, "[", i, "]"), leaves);
   } else {
-    leaves.emplace_back(key, json.is_string() ? json.get<std::string>() : json.dump());
+    leaves.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
   }
 }
 

@@ -52,7 +52,7 @@ int64_t step_of(const Json& record) {
   return static_cast<int64_t>(number_in(record, "step").value_or(-1));
 }
 
-bool is_kind(const Json& record, const char* kind) {
+bool has_kind(const Json& record, const char* kind) {
   const auto found = record.find("kind");
   return found != record.end() && *found == kind;
 }
@@ -106,7 +106,7 @@ void read_rate(RunProgress& progress) {
   size_t steps = 0;
   const std::vector<Json> records = last_records(progress.folder + "/timings.jsonl", kTail);
   for (auto record = records.rbegin(); record != records.rend() && steps < kRateWindow; ++record) {
-    if (!is_kind(*record, "train")) continue;
+    if (!has_kind(*record, "train")) continue;
     seconds += number_in(*record, "seconds").value_or(0);
     tokens += number_in(*record, "tokens").value_or(0);
     ++steps;

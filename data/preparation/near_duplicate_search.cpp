@@ -11,7 +11,7 @@
 namespace broadsheet {
 namespace {
 
-struct Entry {
+struct BandEntry {
   uint64_t hash;
   int64_t document;
 };
@@ -47,9 +47,9 @@ class Shingles {
   std::vector<std::unique_ptr<ChunkView>> views_;
 };
 
-std::vector<Entry> entries_of_band(const std::vector<ChunkPlace>& chunks, Shingles& shingles, int64_t band,
-                                   int64_t part, int64_t parts, const std::vector<int64_t>& skipped) {
-  std::vector<Entry> entries;
+std::vector<BandEntry> entries_of_band(const std::vector<ChunkPlace>& chunks, Shingles& shingles, int64_t band,
+                                       int64_t part, int64_t parts, const std::vector<int64_t>& skipped) {
+  std::vector<BandEntry> entries;
   auto next_skipped = skipped.begin();
   for (size_t c = 0; c < chunks.size(); ++c) {
     if (chunks[c].documents == 0) continue;
@@ -67,16 +67,17 @@ std::vector<Entry> entries_of_band(const std::vector<ChunkPlace>& chunks, Shingl
       if (static_cast<int64_t>(hash % static_cast<uint64_t>(parts)) == part) entries.push_back({hash, document});
     }
   }
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+  std::sort(entries.begin(), entries.end(), [](const BandEntry& a, const BandEntry& b) {
     return a.hash != b.hash ? a.hash < b.hash : a.document < b.document;
   });
   return entries;
 }
 
-void compare_within(std::span<const Entry> bucket, Shingles& shingles, double threshold, std::vector<NearPair>& pairs) {
+void compare_within(std::span<const BandEntry> bucket, Shingles& shingles, double threshold,
+                    std::vector<NearPair>& pairs) {
   const bool each = bucket.size() <= kComparedEach;
   std::vector<int64_t> compared;
-  for (const Entry& entry : bucket) {
+  for (const BandEntry& entry : bucket) {
     const std::span<const uint32_t> own = shingles.of(entry.document);
     bool alike = false;
     for (const int64_t earlier : compared) {
@@ -93,7 +94,7 @@ void compare_within(std::span<const Entry> bucket, Shingles& shingles, double th
 std::vector<NearPair> find_near_pairs(const std::vector<ChunkPlace>& chunks, size_t fields, int64_t band, int64_t part,
                                       int64_t parts, double threshold, const std::vector<int64_t>& skipped) {
   Shingles shingles(chunks, fields);
-  const std::vector<Entry> entries = entries_of_band(chunks, shingles, band, part, parts, skipped);
+  const std::vector<BandEntry> entries = entries_of_band(chunks, shingles, band, part, parts, skipped);
   std::vector<NearPair> pairs;
   for (size_t begin = 0; begin < entries.size();) {
     size_t end = begin + 1;

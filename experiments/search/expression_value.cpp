@@ -8,7 +8,7 @@ namespace {
 
 using nlohmann::json;
 using Node = Expression::Node;
-using Kind = Node::Kind;
+using NodeKind = Node::Kind;
 
 std::string describe_value(const json& value) {
   if (value.is_string()) return cat("the text '", printable(value.get<std::string>(), 40), "'");
@@ -31,28 +31,28 @@ class Evaluator {
 
   json value(const Node& node) const {
     switch (node.kind) {
-      case Kind::kValue:
+      case NodeKind::kValue:
         return node.value;
-      case Kind::kName:
+      case NodeKind::kName:
         return normal(lookup_(node.value.get_ref<const std::string&>()));
-      case Kind::kList: {
+      case NodeKind::kList: {
         json list = json::array();
         for (const auto& part : node.parts) list.push_back(value(*part));
         return list;
       }
-      case Kind::kOr:
+      case NodeKind::kOr:
         return truth(*node.parts[0], "or") || truth(*node.parts[1], "or");
-      case Kind::kAnd:
+      case NodeKind::kAnd:
         return truth(*node.parts[0], "and") && truth(*node.parts[1], "and");
-      case Kind::kNot:
+      case NodeKind::kNot:
         return !truth(*node.parts[0], "not");
-      case Kind::kNegate:
+      case NodeKind::kNegate:
         return calculate(node, 0, value(*node.parts[0]));
       default:
         break;
     }
     const json left = value(*node.parts[0]), right = value(*node.parts[1]);
-    return node.kind >= Kind::kAdd ? calculate(node, left, right) : json(compare(node, left, right));
+    return node.kind >= NodeKind::kAdd ? calculate(node, left, right) : json(compare(node, left, right));
   }
 
  private:
@@ -66,21 +66,21 @@ class Evaluator {
 
   bool compare(const Node& node, const json& left, const json& right) const {
     const bool null = left.is_null() || right.is_null();
-    if (node.kind == Kind::kUnequal) return null || left != right;
-    if (node.kind == Kind::kNotIn) return null || !is_in(node, left, right);
+    if (node.kind == NodeKind::kUnequal) return null || left != right;
+    if (node.kind == NodeKind::kNotIn) return null || !is_in(node, left, right);
     if (null) return false;
-    if (node.kind == Kind::kEqual) return left == right;
-    if (node.kind == Kind::kIn) return is_in(node, left, right);
+    if (node.kind == NodeKind::kEqual) return left == right;
+    if (node.kind == NodeKind::kIn) return is_in(node, left, right);
     for (const json* side : {&left, &right}) {
       if (side->is_number()) continue;
       throw_expression(text_, node.column,
                        cat("found ", describe_value(*side), " in a comparison by order, wanted numbers"),
                        "compare with == or !=");
     }
-    const bool reversed = node.kind == Kind::kGreater || node.kind == Kind::kGreaterEqual;
+    const bool reversed = node.kind == NodeKind::kGreater || node.kind == NodeKind::kGreaterEqual;
     const json& low = reversed ? right : left;
     const json& high = reversed ? left : right;
-    return node.kind == Kind::kLess || node.kind == Kind::kGreater ? low < high : low <= high;
+    return node.kind == NodeKind::kLess || node.kind == NodeKind::kGreater ? low < high : low <= high;
   }
 
   bool is_in(const Node& node, const json& left, const json& right) const {
@@ -103,7 +103,7 @@ class Evaluator {
       throw_expression(text_, node.column, cat("found ", describe_value(*side), " in a calculation, wanted numbers"),
                        "calculate with numbers only");
     }
-    const bool divides = node.kind == Kind::kDivide || node.kind == Kind::kRemainder;
+    const bool divides = node.kind == NodeKind::kDivide || node.kind == NodeKind::kRemainder;
     if (divides && right.get<double>() == 0) {
       throw_expression(text_, node.column, "a division by zero", "let a condition keep the divisor away from 0");
     }
@@ -119,22 +119,22 @@ class Evaluator {
   }
 
   // Null: the result is no integer, or none of 64 bits.
-  static json calculate_exactly(Kind kind, int64_t left, int64_t right) {
+  static json calculate_exactly(NodeKind kind, int64_t left, int64_t right) {
     int64_t result = 0;
     bool wrapped = false;
     switch (kind) {
-      case Kind::kAdd:
+      case NodeKind::kAdd:
         wrapped = __builtin_add_overflow(left, right, &result);
         break;
-      case Kind::kMultiply:
+      case NodeKind::kMultiply:
         wrapped = __builtin_mul_overflow(left, right, &result);
         break;
-      case Kind::kDivide:
-        if (right == -1) return calculate_exactly(Kind::kSubtract, 0, left);
+      case NodeKind::kDivide:
+        if (right == -1) return calculate_exactly(NodeKind::kSubtract, 0, left);
         if (left % right != 0) return nullptr;
         result = left / right;
         break;
-      case Kind::kRemainder:
+      case NodeKind::kRemainder:
         if (right == -1) return int64_t{0};
         result = left % right;
         if (result != 0 && (result < 0) != (right < 0)) result += right;
@@ -144,15 +144,15 @@ class Evaluator {
     }
     return wrapped ? json() : json(result);
   }
-  static double calculate_reals(Kind kind, double left, double right) {
+  static double calculate_reals(NodeKind kind, double left, double right) {
     switch (kind) {
-      case Kind::kAdd:
+      case NodeKind::kAdd:
         return left + right;
-      case Kind::kMultiply:
+      case NodeKind::kMultiply:
         return left * right;
-      case Kind::kDivide:
+      case NodeKind::kDivide:
         return left / right;
-      case Kind::kRemainder:
+      case NodeKind::kRemainder:
         return left - right * std::floor(left / right);
       default:
         return left - right;

@@ -44,8 +44,8 @@ int64_t newest_of(const std::vector<int64_t>& numbers) {
   return numbers.empty() ? 0 : *std::max_element(numbers.begin(), numbers.end());
 }
 
-std::string line_of(const std::string& json) {
-  return cat(xxh3_hex(json).substr(0, kDigits), " ", json, "\n");
+std::string line_of(const std::string& text) {
+  return cat(xxh3_hex(text).substr(0, kDigits), " ", text, "\n");
 }
 
 std::string line_of(const nlohmann::json& event) {

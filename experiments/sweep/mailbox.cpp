@@ -12,7 +12,7 @@
 namespace broadsheet {
 namespace {
 
-constexpr uint64_t kMostBytes = 1 << 20;
+constexpr uint64_t kMostMailBytes = 1 << 20;
 constexpr char kStates[][8] = {"at_rung", "done", "failed", "paused", "stopped"};
 
 std::string task_file(const std::string& folder) {
@@ -31,7 +31,7 @@ template <class Read>
 auto read(const std::string& path, const Read& from_json) -> std::optional<decltype(from_json(nlohmann::json()))> {
   if (!exists(path)) return std::nullopt;
   try {
-    return from_json(nlohmann::json::parse(read_file(path, kMostBytes)));
+    return from_json(nlohmann::json::parse(read_file(path, kMostMailBytes)));
   } catch (const nlohmann::json::exception& error) {
     log_warning(cat(path, ": ", error.what()));
   } catch (const RunError&) {

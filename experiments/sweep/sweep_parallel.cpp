@@ -9,10 +9,10 @@
 namespace broadsheet {
 namespace {
 
-constexpr double kTop = 54, kBottom = 316, kUnused = 346, kSide = 66;
+constexpr double kAxisTop = 54, kAxisBottom = 316, kUnused = 346, kSide = 66;
 
 double down(double place) {
-  return kBottom - place * (kBottom - kTop);
+  return kAxisBottom - place * (kAxisBottom - kAxisTop);
 }
 
 // Trials of one slot would lie on each other: each gets a place of its own around the slot's middle.
@@ -45,7 +45,7 @@ std::string axis_svg(const SweepView& view, const Columns& columns, size_t colum
   const char* word =
       last ? (view.maximize ? "higher is better" : "lower is better") : (axis.kind == Axis::Kind::kLog ? "log" : "");
   out += cat("<text class=\"tick\" text-anchor=\"middle\" x=\"", x, "\" y=\"36\">", word, "</text>");
-  out += cat("<line class=\"axis\" x1=\"", x, "\" y1=\"", kTop, "\" x2=\"", x, "\" y2=\"", kBottom, "\"/>");
+  out += cat("<line class=\"axis\" x1=\"", x, "\" y1=\"", kAxisTop, "\" x2=\"", x, "\" y2=\"", kAxisBottom, "\"/>");
   // The last axis has its numbers outside, away from the lines.
   const double side = last ? 1 : -1;
   for (const Tick& tick : axis.ticks(5)) {
@@ -122,7 +122,7 @@ std::string parallel_chart(const SweepView& view, const std::vector<std::string>
                  html_escape(tooltip(view, trial)), "</title></polyline>");
   }
   const bool some_unused = std::find(columns.unused.begin(), columns.unused.end(), true) != columns.unused.end();
-  const double height = some_unused ? kUnused + 26 : kBottom + 14;
+  const double height = some_unused ? kUnused + 26 : kAxisBottom + 14;
   std::string out = cat("<figure><figcaption>One line a trial", ramp_legend(view, ranked),
                         "</figcaption><div class=\"scroll\"><svg class=\"wide", shown.size() < kMany ? "" : " many",
                         "\" viewBox=\"0 0 ", columns.width, " ", height,

@@ -47,7 +47,7 @@ json configurations_json(const SweepView& view) {
   return out;
 }
 
-std::string quoted(const std::string& text) {
+std::string csv_cell(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string out = "\"";
   for (const char c : text) out += c == '"' ? "\"\"" : std::string(1, c);
@@ -57,7 +57,7 @@ std::string quoted(const std::string& text) {
 // Spreadsheets take what begins so for a formula, and run it.
 std::string text_cell(const std::string& text) {
   const bool formula = !text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos;
-  return quoted(formula ? "'" + text : text);
+  return csv_cell(formula ? "'" + text : text);
 }
 
 std::string cell(const json& value) {
@@ -66,7 +66,7 @@ std::string cell(const json& value) {
   if (value.is_number_float()) {
     return std::isfinite(value.get<double>()) ? shortest(value.get<double>()) : std::string();
   }
-  return quoted(value.dump(-1, ' ', false, json::error_handler_t::replace));
+  return csv_cell(value.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 }  // namespace
