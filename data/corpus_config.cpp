@@ -10,6 +10,7 @@
 #include "data/cleaning/identifiers.h"
 #include "data/corpus_tables.h"
 #include "data/importers/importer.h"
+#include "data/field_template.h"
 
 namespace broadsheet {
 namespace {
@@ -83,8 +84,27 @@ void check_bins(const FieldConfig& field, const std::string& key, ConfigReader& 
 }
 
 void check_field(const FieldConfig& field, const std::string& prefix, ConfigReader& reader) {
+void check_template(const FieldConfig& field, const std::string& prefix, ConfigReader& reader) {
+  const std::string key = join_key(prefix, "template");
+  if (field.text_template.empty() || reader.at_fault(key)) return;
+  if (field.kind != FieldKind::kText && field.kind != FieldKind::kId && field.kind != FieldKind::kGroup &&
+      field.kind != FieldKind::kCategory)
+    reader.fault(key, "config.conflict", "only kinds text, id, group and category have a template",
+                 "remove it or change the kind");
+  if (!field.from.empty())
+    reader.fault(key, "config.conflict", cat("found both a template and from: ", field.from),
+                 "keep one: the template names its columns itself");
+  try {
+    const FieldTemplate parsed(field.text_template);
+  } catch (const std::invalid_argument& error) {
+    reader.fault(key, "config.type", cat("found a template that cannot be read: ", error.what()),
+                 "write columns in braces, such as \"{title}\\n\\n{body}\", and {{ for a brace itself");
+  }
+}
+
   if (reader.at_fault(join_key(prefix, "kind"))) return;
   const bool label = field.kind == FieldKind::kLabel;
+  check_template(field, prefix, reader);
   const std::string pattern = join_key(prefix, "pattern"), values = join_key(prefix, "values"),
                     bins = join_key(prefix, "bins");
   if (!field.pattern.empty() && field.kind != FieldKind::kGroup && field.kind != FieldKind::kId) {
@@ -261,6 +281,15 @@ const Section<SourceConfig>& source_section() {
           .key("encoding", &SourceConfig::encoding,
                one_of({{"utf-8", "gb18030", "big5", "latin-1"},
                        {"utf-16"},
+const Section<FilterConfig>& filter_section() {
+  static const auto section = Section<FilterConfig>()
+                                  .key("keep", &FilterConfig::keep, map_of(list_of(text(), /*one_is_enough=*/true)),
+                                       "Column -> the value, or the values, that stay.")
+                                  .key("not_empty", &FilterConfig::not_empty, list_of(text(), /*one_is_enough=*/true),
+                                       "Columns that must have a value.");
+  return section;
+}
+
                        {{"utf8", "utf-8"},
                         {"gbk", "gb18030"},
                         {"gb2312", "gb18030"},
@@ -289,6 +318,7 @@ const Section<FieldConfig>& field_section() {
           .key("values", &FieldConfig::values, list_of(text()),
                "label: the classes in order; without it those found, sorted.")
           .key("bins", &FieldConfig::bins, map_of(interval()),
+          .key("filter", &SourceConfig::filter, nested(filter_section()), "Which records become documents.")
                "label from a number: class -> [low, high); the highest bin includes its high end.")
           .key("optional", &FieldConfig::optional, boolean(), "A missing value is not a fault.")
           .check(check_field);
@@ -300,6 +330,8 @@ const Section<SplitConfig>& split_section() {
       Section<SplitConfig>()
           .key(
               "by", &SplitConfig::by,
+          .key("template", &FieldConfig::text_template, text(),
+               "text, id, group, category: made of several columns, each in braces: \"{title}\\n\\n{body}\".")
               one_of({{"hash", "group", "time", "stratified", "field"},
                       {},
                       {{"random", "hash"}, {"stratify", "stratified"}}}),

@@ -177,6 +177,8 @@ static nlohmann::json source_json(const SourceConfig& source) {
                          {"origin", source.origin}};
   if (source.encoding != SourceConfig{}.encoding) json["encoding"] = source.encoding;
   if (source.boilerplate) json["boilerplate"] = true;
+  if (!source.filter.keep.empty()) json["filter"]["keep"] = source.filter.keep;
+  if (!source.filter.not_empty.empty()) json["filter"]["not_empty"] = source.filter.not_empty;
   return json;
 }
 
@@ -204,6 +206,7 @@ nlohmann::json corpus_configuration(const CorpusConfig& config) {
   }
   for (const SourceConfig& source : config.sources) sources.push_back(source_json(source));
   return {{"name", config.name},
+    if (!field.text_template.empty()) fields[name]["template"] = field.text_template;
           {"sources", sources},
           {"fields", fields},
           {"split",

@@ -9,6 +9,7 @@
 #include "data/cleaning/text_cleaning.h"
 #include "data/preparation/scratch.h"
 #include "data/preparation/split_points.h"
+#include "data/row_filter.h"
 
 namespace broadsheet {
 namespace {
@@ -133,6 +134,12 @@ PieceRecord PieceReader::read(const Piece& piece, const PieceFiles& files) {
     ++result.rejected_by_reason[rejection->code];
     rejects.write(Reject{place.line, place.byte, *rejection}.text());
   }
+    if (!record.rejected) {
+      if (const auto column = passed_over_by(file.source->filter, record.document)) {
+        ++counts_.filtered_by_reason[cat("filter: ", *column)];
+        continue;
+      }
+    }
   finish_chunk(result, files);
   result.filtered_by_reason = counts_.filtered_by_reason;
   result.cleaned_by_step = counts_.cleaned_by_step;
@@ -146,21 +153,28 @@ void PieceReader::check_columns(const Importer& importer, const SourceFile& file
   const std::vector<std::string>& columns = importer.columns();
   if (columns.empty()) return;
   Faults faults;
-  for (const FieldReader::Field& field : fields_.fields()) {
-    const std::string& from = field.config.from;
-    if (std::find(columns.begin(), columns.end(), from) != columns.end() || field.config.optional) continue;
-    const std::string near = nearest(from, columns);
+  const auto check = [&](const std::string& column, const std::string& key) {
+    if (std::find(columns.begin(), columns.end(), column) != columns.end()) return;
+    const std::string near = nearest(column, columns);
     faults.add({"corpus.no_column",
                 {},
-                cat("fields.", field.name, ".from"),
-                cat(file.path, ": has no column '", from, "'; it has ", join(columns, ", ")),
+                key,
+                cat(file.path, ": has no column '", column, "'; it has ", join(columns, ", ")),
                 near.empty() ? "name one of them" : cat("did you mean '", near, "'?")});
   }
   faults.throw_if_any();
 }
 
 // The texts as they go on from here, after all that changes them.
+  };
+  for (const FieldReader::Field& field : fields_.fields()) {
+    if (field.config.optional) continue;
+    for (const std::string& column : field.columns())
+      check(column, cat("fields.", field.name, field.form ? ".template" : ".from"));
 std::vector<std::string_view> PieceReader::clean(std::vector<const char*>& steps, IdentifierCounts& identifiers) {
+  const auto number = file.source - config_.sources.data();
+  for (const auto& [column, key] : filter_columns(file.source->filter))
+    check(column, cat("sources[", number, "].filter.", key));
   for (const size_t i : texts_) clean_text(row_[i].text, config_.clean, steps);
   if (deidentifier_ != nullptr)
     for (const size_t i : deidentified_fields_) deidentifier_->apply(row_[i].text, identifiers);
