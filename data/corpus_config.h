@@ -56,7 +56,9 @@ struct CleanConfig {
   bool whitespace = false;       // one space for many, at most one empty line, no control characters
   int64_t min_words = 0;         // drop documents whose texts together have fewer; a CJK character is a word
   int64_t max_words = 0;         // or more; 0: no limit
-  std::string quality = "none";  // none | gopher
+  std::vector<std::string> quality = {"none"};  // none, or several of gopher | c4 | fineweb
+  std::vector<std::string> languages;           // keep documents in these (ISO 639-1); empty: all
+  std::string leakage = "earliest";             // earliest | keep_test: which of equal or alike documents stays
 };
 
 enum class DeidentifyPolicy { kMask, kPlaceholder, kPseudonym, kKeep };

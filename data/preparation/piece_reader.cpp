@@ -34,6 +34,11 @@ class RejectFile {
   Xxh3 sum_;
 };
 
+// Whether a text may be empty because no line of it was good enough: that is no fault of the source.
+bool is_emptied(const std::vector<const char*>& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const char* step) { return step == std::string_view("c4_lines"); });
+}
+
 }  // namespace
 
 [[noreturn]] void too_many_classes(const std::string& field) {
@@ -129,17 +134,17 @@ PieceRecord PieceReader::read(const Piece& piece, const PieceFiles& files) {
       finish_chunk(result, files);
       chunk_begin = place.byte;
     }
-    const std::optional<Rejection> rejection = record.rejected ? record.rejection : take(record);
-    if (!rejection) continue;
-    ++result.rejected_by_reason[rejection->code];
-    rejects.write(Reject{place.line, place.byte, *rejection}.text());
-  }
     if (!record.rejected) {
       if (const auto column = passed_over_by(file.source->filter, record.document)) {
         ++counts_.filtered_by_reason[cat("filter: ", *column)];
         continue;
       }
     }
+    const std::optional<Rejection> rejection = record.rejected ? record.rejection : take(record);
+    if (!rejection) continue;
+    ++result.rejected_by_reason[rejection->code];
+    rejects.write(Reject{place.line, place.byte, *rejection}.text());
+  }
   finish_chunk(result, files);
   result.filtered_by_reason = counts_.filtered_by_reason;
   result.cleaned_by_step = counts_.cleaned_by_step;
@@ -161,20 +166,20 @@ void PieceReader::check_columns(const Importer& importer, const SourceFile& file
                 key,
                 cat(file.path, ": has no column '", column, "'; it has ", join(columns, ", ")),
                 near.empty() ? "name one of them" : cat("did you mean '", near, "'?")});
-  }
-  faults.throw_if_any();
-}
-
-// The texts as they go on from here, after all that changes them.
   };
   for (const FieldReader::Field& field : fields_.fields()) {
     if (field.config.optional) continue;
     for (const std::string& column : field.columns())
       check(column, cat("fields.", field.name, field.form ? ".template" : ".from"));
-std::vector<std::string_view> PieceReader::clean(std::vector<const char*>& steps, IdentifierCounts& identifiers) {
+  }
   const auto number = file.source - config_.sources.data();
   for (const auto& [column, key] : filter_columns(file.source->filter))
     check(column, cat("sources[", number, "].filter.", key));
+  faults.throw_if_any();
+}
+
+// The texts as they go on from here, after all that changes them.
+std::vector<std::string_view> PieceReader::clean(std::vector<const char*>& steps, IdentifierCounts& identifiers) {
   for (const size_t i : texts_) clean_text(row_[i].text, config_.clean, steps);
   if (deidentifier_ != nullptr)
     for (const size_t i : deidentified_fields_) deidentifier_->apply(row_[i].text, identifiers);
@@ -192,10 +197,12 @@ std::optional<Rejection> PieceReader::take(const Record& record) {
   for (size_t i = 0; i < texts_.size(); ++i) {
     tokens_[i] = tokenizer_.encode(texts[i]);
     const FieldReader::Field& field = fields_.fields()[texts_[i]];
-    if (tokens_[i].empty() && !field.config.optional)
-      return Rejection{"empty_text", cat("field ", field.name, " has no token")};
+    if (!tokens_[i].empty() || field.config.optional) continue;
+    if (!is_emptied(steps)) return Rejection{"empty_text", cat("field ", field.name, " has no token")};
+    ++counts_.filtered_by_reason["c4_sentences"];
+    return std::nullopt;
   }
-  if (const char* reason = reason_to_drop(texts, config_.clean)) {
+  if (const std::string reason = reason_to_drop(texts, config_.clean); !reason.empty()) {
     ++counts_.filtered_by_reason[reason];
     return std::nullopt;
   }
