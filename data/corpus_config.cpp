@@ -5,10 +5,13 @@
 #include <map>
 #include <regex>
 #include <set>
+#include <stdexcept>
 
 #include "core/text.h"
 #include "data/cleaning/identifiers.h"
+#include "data/cleaning/language.h"
 #include "data/corpus_tables.h"
+#include "data/field_template.h"
 #include "data/importers/importer.h"
 
 namespace broadsheet {
@@ -82,8 +85,27 @@ void check_bins(const FieldConfig& field, const std::string& key, ConfigReader& 
   }
 }
 
+void check_template(const FieldConfig& field, const std::string& prefix, ConfigReader& reader) {
+  const std::string key = join_key(prefix, "template");
+  if (field.text_template.empty() || reader.at_fault(key)) return;
+  if (field.kind != FieldKind::kText && field.kind != FieldKind::kId && field.kind != FieldKind::kGroup &&
+      field.kind != FieldKind::kCategory)
+    reader.fault(key, "config.conflict", "only kinds text, id, group and category have a template",
+                 "remove it or change the kind");
+  if (!field.from.empty())
+    reader.fault(key, "config.conflict", cat("found both a template and from: ", field.from),
+                 "keep one: the template names its columns itself");
+  try {
+    const FieldTemplate parsed(field.text_template);
+  } catch (const std::invalid_argument& error) {
+    reader.fault(key, "config.type", cat("found a template that cannot be read: ", error.what()),
+                 "write columns in braces, such as \"{title}\\n\\n{body}\", and {{ for a brace itself");
+  }
+}
+
 void check_field(const FieldConfig& field, const std::string& prefix, ConfigReader& reader) {
   if (reader.at_fault(join_key(prefix, "kind"))) return;
+  check_template(field, prefix, reader);
   const bool label = field.kind == FieldKind::kLabel;
   const std::string pattern = join_key(prefix, "pattern"), values = join_key(prefix, "values"),
                     bins = join_key(prefix, "bins");
@@ -172,6 +194,23 @@ void check_deidentify(const DeidentifyConfig& config, const std::string& prefix,
 }
 
 void check_clean(const CleanConfig& clean, const std::string& prefix, ConfigReader& reader) {
+  const std::string quality = join_key(prefix, "quality"), leakage = join_key(prefix, "leakage");
+  std::set<std::string> seen;
+  for (size_t i = 0; i < clean.quality.size() && !reader.at_fault(quality); ++i) {
+    const std::string& name = clean.quality[i];
+    if (seen.insert(name).second && (name != "none" || clean.quality.size() == 1)) continue;
+    reader.fault(quality, "config.conflict", cat("found ", name, name == "none" ? " beside others" : " twice"),
+                 "name each corpus whose rules are wanted once");
+  }
+  for (size_t i = 0; i < clean.languages.size(); ++i) {
+    const std::string key = cat(join_key(prefix, "languages"), "[", i, "]");
+    if (is_language(clean.languages[i]) || reader.at_fault(key)) continue;
+    reader.fault(key, "config.choice", cat("found ", clean.languages[i], ", which is no language that is told apart"),
+                 "write codes of ISO 639-1, such as en, zh or de");
+  }
+  if (clean.leakage != "earliest" && !clean.exact_duplicates && clean.near_duplicates == 0 && !reader.at_fault(leakage))
+    reader.fault(leakage, "config.conflict", "no duplicates are looked for",
+                 "write exact_duplicates: true or near_duplicates: 0.8, or remove it");
   const std::string low = join_key(prefix, "min_words"), high = join_key(prefix, "max_words");
   if (reader.at_fault(low) || reader.at_fault(high) || clean.max_words == 0 || clean.min_words <= clean.max_words)
     return;
@@ -243,6 +282,15 @@ void check_corpus(const CorpusConfig& config, const std::string& prefix, ConfigR
   }
 }
 
+const Section<FilterConfig>& filter_section() {
+  static const auto section = Section<FilterConfig>()
+                                  .key("keep", &FilterConfig::keep, map_of(list_of(text(), /*one_is_enough=*/true)),
+                                       "Column -> the value, or the values, that stay.")
+                                  .key("not_empty", &FilterConfig::not_empty, list_of(text(), /*one_is_enough=*/true),
+                                       "Columns that must have a value.");
+  return section;
+}
+
 const Section<SourceConfig>& source_section() {
   static const auto section =
       Section<SourceConfig>()
@@ -271,6 +319,7 @@ const Section<SourceConfig>& source_section() {
           .key("columns", &SourceConfig::columns, list_of(text()), "csv, tsv without a header: the columns' names.")
           .key("boilerplate", &SourceConfig::boilerplate, boolean(),
                "html: keep navigation, advertisements and the like as part of the text.")
+          .key("filter", &SourceConfig::filter, nested(filter_section()), "Which records become documents.")
           .key("licence", &SourceConfig::licence, text(), "For the record: under which terms the texts may be used.")
           .key("origin", &SourceConfig::origin, text(), "For the record: where the texts come from.")
           .check(check_source);
@@ -282,6 +331,8 @@ const Section<FieldConfig>& field_section() {
       Section<FieldConfig>()
           .key("from", &FieldConfig::from, text(),
                "Column or JSON key; without it the field's own name. Format text: text or line.")
+          .key("template", &FieldConfig::text_template, text(),
+               "text, id, group, category: made of several columns, each in braces: \"{title}\\n\\n{body}\".")
           .key("kind", &FieldConfig::kind, enum_of(built_kinds(), {"labels", "tags", "list"}), "What the value is.",
                Need::kRequired)
           .key("pattern", &FieldConfig::pattern, text(),
@@ -330,8 +381,15 @@ const Section<CleanConfig>& clean_section() {
           .key("min_words", &CleanConfig::min_words, integer(0),
                "Drops documents whose texts have fewer words together; a Chinese character counts as one.")
           .key("max_words", &CleanConfig::max_words, integer(0), "Drops documents that have more; 0: no limit.")
-          .key("quality", &CleanConfig::quality, one_of({{"none", "gopher"}}),
-               "Drops documents by rules of a public corpus: gopher (Rae et al. 2021, appendix A1.1).")
+          .key("quality", &CleanConfig::quality,
+               list_of(one_of({{"none", "gopher", "c4", "fineweb"}}), /*one_is_enough=*/true),
+               "Drops documents by rules of public corpora: gopher (Rae et al. 2021, appendix A1.1), c4 (Raffel et al. "
+               "2020; takes lines away too), fineweb (Penedo et al. 2024).")
+          .key("languages", &CleanConfig::languages, list_of(text(), /*one_is_enough=*/true),
+               "Keeps documents in these languages (ISO 639-1: en, zh, ...) by CLD2, and no others.")
+          .key("leakage", &CleanConfig::leakage, one_of({{"earliest", "keep_test"}}),
+               "Which of equal or alike documents stays: the earliest; or the one in the test split, else in "
+               "validation, so that what goes is what training would have seen.")
           .check(check_clean);
   return section;
 }

@@ -9,6 +9,12 @@
 
 namespace broadsheet {
 
+// Of the records of a source those stay that pass all of it.
+struct FilterConfig {
+  std::map<std::string, std::vector<std::string>> keep;  // column -> the values that stay
+  std::vector<std::string> not_empty;                    // columns
+};
+
 struct SourceConfig {
   std::vector<std::string> files;    // paths and globs, relative to the file; YAML: one string or a list
   std::string format;                // jsonl | csv | tsv | text | document | html | mind_news | mind_behaviors
@@ -16,6 +22,7 @@ struct SourceConfig {
   bool header = true;                // csv, tsv: the first line names the columns
   std::vector<std::string> columns;  // csv, tsv without a header: their names
   bool boilerplate = false;          // html: keep navigation, advertisements and the like
+  FilterConfig filter;
   std::string licence;
   std::string origin;
 };
@@ -23,7 +30,8 @@ struct SourceConfig {
 enum class FieldKind { kId, kText, kLabel, kLabels, kTags, kScore, kNumber, kCategory, kGroup, kTime, kSplit, kList };
 
 struct FieldConfig {
-  std::string from;  // column or JSON key; text format: "text" or "line"
+  std::string from;           // column or JSON key; text format: "text" or "line"
+  std::string text_template;  // text, id, group, category: several columns instead, "{title}\n\n{body}"
   FieldKind kind = FieldKind::kText;
   std::string pattern;              // group, id: a regular expression (ECMAScript); its first capture is the value
   std::vector<std::string> values;  // label: the classes in order; empty: those found, sorted
@@ -48,7 +56,9 @@ struct CleanConfig {
   bool whitespace = false;       // one space for many, at most one empty line, no control characters
   int64_t min_words = 0;         // drop documents whose texts together have fewer; a CJK character is a word
   int64_t max_words = 0;         // or more; 0: no limit
-  std::string quality = "none";  // none | gopher
+  std::vector<std::string> quality = {"none"};  // none, or several of gopher | c4 | fineweb
+  std::vector<std::string> languages;           // keep documents in these (ISO 639-1); empty: all
+  std::string leakage = "earliest";             // earliest | keep_test: which of equal or alike documents stays
 };
 
 enum class DeidentifyPolicy { kMask, kPlaceholder, kPseudonym, kKeep };

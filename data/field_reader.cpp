@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <stdexcept>
 
 #include "core/errors.h"
 #include "core/text.h"
@@ -46,7 +47,7 @@ void order_bins(FieldReader::Field& field, Faults& faults) {
 }
 
 FieldReader::Field make_field(const std::string& name, const FieldConfig& config, Faults& faults) {
-  FieldReader::Field field{name, config, {}, {}, {}};
+  FieldReader::Field field{name, config, {}, {}, {}, {}};
   const std::string key = cat("fields.", name);
   if (!is_name(name))
     faults.add(
@@ -57,7 +58,19 @@ FieldReader::Field make_field(const std::string& name, const FieldConfig& config
                 key + ".kind",
                 cat("kind: ", kind_name(config.kind), " is not in this version"),
                 "use id, text, label, score, number, category, group, time or split"});
-  if (field.config.from.empty()) field.config.from = name;
+  if (!config.text_template.empty()) {
+    try {
+      field.form.emplace(config.text_template);
+    } catch (const std::invalid_argument& error) {
+      faults.add({"corpus.template",
+                  {},
+                  key + ".template",
+                  cat("'", config.text_template, "' cannot be read: ", error.what()),
+                  "write columns in braces"});
+    }
+  } else if (field.config.from.empty()) {
+    field.config.from = name;
+  }
   if (!config.pattern.empty()) {
     try {
       field.pattern.emplace(config.pattern, std::regex::ECMAScript | std::regex::optimize);
@@ -225,19 +238,47 @@ int FieldReader::index_of(const std::string& name) const {
   return -1;
 }
 
+std::vector<std::string> FieldReader::Field::columns() const {
+  return form ? form->columns() : std::vector<std::string>{config.from};
+}
+
+// None: a column is missing, and the field is optional. Of a template's columns any may be missing then.
+std::optional<Rejection> FieldReader::find_text(const Field& field, const Document& document,
+                                                std::optional<std::string>& text) const {
+  std::vector<std::string_view> values;
+  bool some = false;
+  for (const std::string& column : field.columns()) {
+    if (document.nested.count(column) > 0)
+      return Rejection{"wrong_type", cat("field ", field.name, " is an object or a list, wanted one value")};
+    const auto found = document.values.find(column);
+    if (found == document.values.end() && !field.config.optional)
+      return Rejection{"missing_field", cat("field ", field.name, " has no value (from: ", column, ")")};
+    values.push_back(found == document.values.end() ? std::string_view() : std::string_view(found->second));
+    some = some || found != document.values.end();
+  }
+  if (!field.form && some) text = values[0];
+  // Without a value in any column there is nothing but what stands between them.
+  const auto is_blank = [](std::string_view value) { return trim(value).empty(); };
+  if (field.form && some && std::all_of(values.begin(), values.end(), is_blank))
+    text = "";
+  else if (field.form && some)
+    text = trim(field.form->fill(values));
+  return std::nullopt;
+}
+
 std::optional<Rejection> FieldReader::read(const Document& document, Row& row) const {
   row.assign(fields_.size(), Value());
   for (size_t i = 0; i < fields_.size(); ++i) {
     const Field& field = fields_[i];
-    if (document.nested.count(field.config.from) > 0)
-      return Rejection{"wrong_type", cat("field ", field.name, " is an object or a list, wanted one value")};
-    const auto found = document.values.find(field.config.from);
+    std::optional<std::string> text;
+    if (auto rejection = find_text(field, document, text)) return rejection;
     const bool is_text = field.config.kind == FieldKind::kText;
-    if (found == document.values.end() || (!is_text && trim(found->second).empty())) {
+    if (!text || (!is_text && trim(*text).empty())) {
       if (field.config.optional) continue;
-      return Rejection{"missing_field", cat("field ", field.name, " has no value (from: ", field.config.from, ")")};
+      return Rejection{"missing_field",
+                       cat("field ", field.name, " has no value (from: ", join(field.columns(), ", "), ")")};
     }
-    if (auto rejection = read_field(field, found->second, row[i])) return rejection;
+    if (auto rejection = read_field(field, *text, row[i])) return rejection;
   }
   return std::nullopt;
 }

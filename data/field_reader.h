@@ -10,6 +10,7 @@
 
 #include "data/corpus_config.h"
 #include "data/document.h"
+#include "data/field_template.h"
 
 namespace broadsheet {
 
@@ -31,6 +32,9 @@ class FieldReader {
     std::vector<std::string> classes;  // label with declared classes
     std::vector<double> bin_edges;     // label with bins: low, high, low, high, ... by class
     std::optional<std::regex> pattern;
+    std::optional<FieldTemplate> form;  // instead of `from`
+
+    std::vector<std::string> columns() const;  // that its value is made of
   };
 
   // Throws UserError with every fault: no text field, kinds not in this version, broken patterns, overlapping bins,
@@ -45,6 +49,8 @@ class FieldReader {
   std::optional<Rejection> read(const Document& document, Row& row) const;
 
  private:
+  std::optional<Rejection> find_text(const Field& field, const Document& document,
+                                     std::optional<std::string>& text) const;
   std::optional<Rejection> read_field(const Field& field, const std::string& text, Value& value) const;
 
   std::vector<Field> fields_;

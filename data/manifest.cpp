@@ -177,6 +177,8 @@ static nlohmann::json source_json(const SourceConfig& source) {
                          {"origin", source.origin}};
   if (source.encoding != SourceConfig{}.encoding) json["encoding"] = source.encoding;
   if (source.boilerplate) json["boilerplate"] = true;
+  if (!source.filter.keep.empty()) json["filter"]["keep"] = source.filter.keep;
+  if (!source.filter.not_empty.empty()) json["filter"]["not_empty"] = source.filter.not_empty;
   return json;
 }
 
@@ -189,7 +191,10 @@ static nlohmann::json clean_json(const CleanConfig& clean) {
   if (clean.whitespace != usual.whitespace) json["whitespace"] = clean.whitespace;
   if (clean.min_words != usual.min_words) json["min_words"] = clean.min_words;
   if (clean.max_words != usual.max_words) json["max_words"] = clean.max_words;
-  if (clean.quality != usual.quality) json["quality"] = clean.quality;
+  if (clean.quality != usual.quality)
+    json["quality"] = clean.quality.size() == 1 ? nlohmann::json(clean.quality[0]) : nlohmann::json(clean.quality);
+  if (clean.languages != usual.languages) json["languages"] = clean.languages;
+  if (clean.leakage != usual.leakage) json["leakage"] = clean.leakage;
   return json;
 }
 
@@ -201,6 +206,7 @@ nlohmann::json corpus_configuration(const CorpusConfig& config) {
     fields[name] = {
         {"from", field.from}, {"kind", kind_name(field.kind)}, {"pattern", field.pattern}, {"values", field.values},
         {"bins", bins},       {"optional", field.optional}};
+    if (!field.text_template.empty()) fields[name]["template"] = field.text_template;
   }
   for (const SourceConfig& source : config.sources) sources.push_back(source_json(source));
   return {{"name", config.name},

@@ -167,6 +167,7 @@ nlohmann::json PrepareReport::counts() const {
                          {"tokens", tokens}};
   // Only where something was asked for: corpora without it keep their bytes.
   if (near_duplicates > 0) json["near_duplicates"] = near_duplicates;
+  if (leakage > 0) json["leakage"] = leakage;
   if (!filtered_by_reason.empty()) json["filtered_by_reason"] = filtered_by_reason;
   if (!cleaned_by_step.empty()) json["cleaned_by_step"] = cleaned_by_step;
   if (!deidentified.empty()) json["deidentified"] = deidentified;
@@ -192,6 +193,7 @@ PrepareReport PrepareReport::from(const nlohmann::json& counts) {
   report.documents_by_split = counts.at("documents_by_split").get<std::map<std::string, int64_t>>();
   report.split_points = counts.value("split_points", nlohmann::json());
   report.near_duplicates = counts.value("near_duplicates", int64_t{0});
+  report.leakage = counts.value("leakage", int64_t{0});
   for (const auto& [name, map] :
        {std::pair("filtered_by_reason", &report.filtered_by_reason),
         std::pair("cleaned_by_step", &report.cleaned_by_step), std::pair("deidentified", &report.deidentified)})

@@ -17,7 +17,8 @@ struct PrepareReport {
   int64_t read = 0, kept = 0, rejected = 0, duplicates = 0;
   std::map<std::string, int64_t> rejected_by_reason;
   std::map<std::string, int64_t> documents_by_split;
-  int64_t near_duplicates = 0;                        // dropped, beside `duplicates`
+  int64_t near_duplicates = 0;  // dropped, beside `duplicates`
+  int64_t leakage = 0;          // of both: those that went because their like is in the test or validation split
   std::map<std::string, int64_t> filtered_by_reason;  // dropped for what they are: too_short, ...
   std::map<std::string, int64_t> cleaned_by_step;     // documents that a cleaning step has changed
   nlohmann::json split_points;  // of a split by time, or a stratified one (preparation/split_points.h); else null

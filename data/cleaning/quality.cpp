@@ -12,10 +12,6 @@
 namespace broadsheet {
 namespace {
 
-bool is_cjk(char32_t c) {
-  return is_chinese(c) || (c >= 0x3040 && c <= 0x30FF) || (c >= 0xAC00 && c <= 0xD7A3);
-}
-
 constexpr std::string_view kStopWords[] = {"the", "be", "to", "of", "and", "that", "have", "with"};
 
 class Counter {
@@ -88,6 +84,10 @@ double share(int64_t part, int64_t whole) {
 }
 
 }  // namespace
+
+bool is_cjk(char32_t c) {
+  return is_chinese(c) || (c >= 0x3040 && c <= 0x30FF) || (c >= 0xAC00 && c <= 0xD7A3);
+}
 
 TextStatistics statistics_of(const std::vector<std::string_view>& texts) {
   TextStatistics statistics;

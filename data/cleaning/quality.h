@@ -7,6 +7,9 @@
 
 namespace broadsheet {
 
+// Chinese, Japanese and Korean characters, which no space parts into words.
+bool is_cjk(char32_t c);
+
 struct TextStatistics {
   int64_t words = 0;            // between spaces; a Chinese, Japanese or Korean character is one
   int64_t spaced_words = 0;     // without the latter

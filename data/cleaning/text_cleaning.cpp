@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "data/cleaning/language.h"
+#include "data/cleaning/line_rules.h"
 #include "data/cleaning/markup.h"
 #include "data/cleaning/quality.h"
 #include "data/tokenizers/unicode.h"
@@ -53,6 +55,10 @@ std::string with_plain_spaces(const std::string& text) {
   return out;
 }
 
+bool asks_for(const CleanConfig& clean, const char* rules) {
+  return std::find(clean.quality.begin(), clean.quality.end(), rules) != clean.quality.end();
+}
+
 }  // namespace
 
 void clean_text(std::string& text, const CleanConfig& clean, std::vector<const char*>& steps) {
@@ -64,14 +70,24 @@ void clean_text(std::string& text, const CleanConfig& clean, std::vector<const c
   if (clean.unicode != "none") step("unicode", normalised(text, clean.unicode == "nfkc"));
   if (clean.markup) step("markup", without_markup(text));
   if (clean.whitespace) step("whitespace", with_plain_spaces(text));
+  if (asks_for(clean, "c4")) step("c4_lines", c4_lines(text));
 }
 
-const char* reason_to_drop(const std::vector<std::string_view>& texts, const CleanConfig& clean) {
-  if (clean.min_words == 0 && clean.max_words == 0 && clean.quality == "none") return nullptr;
-  const TextStatistics statistics = statistics_of(texts);
-  if (statistics.words < clean.min_words) return "too_short";
-  if (clean.max_words > 0 && statistics.words > clean.max_words) return "too_long";
-  return clean.quality == "gopher" ? gopher_reason(statistics) : nullptr;
+std::string reason_to_drop(const std::vector<std::string_view>& texts, const CleanConfig& clean) {
+  const bool gopher = asks_for(clean, "gopher");
+  if (clean.min_words > 0 || clean.max_words > 0 || gopher) {
+    const TextStatistics statistics = statistics_of(texts);
+    if (statistics.words < clean.min_words) return "too_short";
+    if (clean.max_words > 0 && statistics.words > clean.max_words) return "too_long";
+    if (const char* reason = gopher ? gopher_reason(statistics) : nullptr) return reason;
+  }
+  if (!clean.languages.empty()) {
+    const std::string language = language_of(texts);
+    if (!is_among(language, clean.languages)) return "language: " + language;
+  }
+  if (const char* reason = asks_for(clean, "c4") ? c4_reason(texts) : nullptr) return reason;
+  const char* reason = asks_for(clean, "fineweb") ? fineweb_reason(texts) : nullptr;
+  return reason == nullptr ? "" : reason;
 }
 
 }  // namespace broadsheet

@@ -10,11 +10,13 @@
 
 namespace broadsheet {
 
-// In this order: "unicode" (normalisation, of the Unicode version of utf8proc), "markup" (HTML), "whitespace". Appends
-// the steps that changed the text to `steps`, each once. `text` is UTF-8 and stays it.
+// In this order: "unicode" (normalisation, of the Unicode version of utf8proc), "markup" (HTML), "whitespace",
+// "c4_lines" (line_rules.h). Appends the steps that changed the text to `steps`, each once. `text` is UTF-8 and stays
+// it.
 void clean_text(std::string& text, const CleanConfig& clean, std::vector<const char*>& steps);
 
-// Why the document is dropped, or nullptr: "too_short", "too_long", "gopher_...". The texts count together.
-const char* reason_to_drop(const std::vector<std::string_view>& texts, const CleanConfig& clean);
+// Why the document is dropped, or nothing: "too_short", "too_long", "gopher_...", "language: de", "c4_...",
+// "fineweb_...". The texts count together.
+std::string reason_to_drop(const std::vector<std::string_view>& texts, const CleanConfig& clean);
 
 }  // namespace broadsheet

@@ -37,8 +37,8 @@ class ArchiveImporter : public Importer {
   bool open_next() {
     while (reader_.next()) {
       const std::string& name = reader_.name();
-      const std::string format = chosen_format(name, source_);
-      if (format.empty() || is_aside(name.substr(name.find_last_of('/') + 1))) continue;
+      const std::string format = chosen_format(name, source_), file = name.substr(name.find_last_of('/') + 1);
+      if (format.empty() || is_aside(file) || !is_wanted(file, source_.format)) continue;
       member_ = open_format(format, reader_.member(), name, source_, file_);
       return true;
     }

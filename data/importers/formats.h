@@ -28,6 +28,9 @@ std::unique_ptr<Importer> open_archive(const std::string& path, const SourceConf
 std::string chosen_format(const std::string& name, const SourceConfig& source);
 // What lies beside the data: "." and "_" begin the names that tools give to their own.
 bool is_aside(const std::string& name);
+// Whether a file of a folder, or a member of an archive, is read: its name tells no format, or `format` (SourceConfig);
+// without that, any.
+bool is_wanted(const std::string& name, const std::string& format);
 // By the format's name. Of a member or a whole file.
 std::unique_ptr<Importer> open_format(const std::string& format, std::unique_ptr<ByteSource> bytes,
                                       const std::string& name, const SourceConfig& source, int32_t file_number);

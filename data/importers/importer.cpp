@@ -73,11 +73,7 @@ std::vector<std::string> files_of(const std::string& path, const std::string& fo
         continue;
       }
       if (!entry->is_regular_file()) continue;
-      const std::string told = may_be_archive(name) ? "" : format_of(name);
-      const bool wanted = format.empty() ? !told.empty() || may_be_archive(name)
-                                         : told.empty() || told == format || (format == "document" && told == "text") ||
-                                               (is_mind(format) && told == "tsv");
-      if (wanted) files.push_back(entry->path());
+      if (is_wanted(name, format)) files.push_back(entry->path());
     }
   } catch (const fs::filesystem_error& fault) {
     throw UserError("corpus.no_file", cat(fault.path1().string(), ": ", fault.code().message()),
@@ -166,6 +162,13 @@ std::string chosen_format(const std::string& name, const SourceConfig& source) {
 
 bool is_aside(const std::string& name) {
   return name.empty() || name[0] == '.' || name[0] == '_';
+}
+
+bool is_wanted(const std::string& name, const std::string& format) {
+  const std::string told = may_be_archive(name) ? "" : format_of(name);
+  if (format.empty()) return !told.empty() || may_be_archive(name);
+  return told.empty() || told == format || (format == "document" && told == "text") ||
+         (is_mind(format) && told == "tsv");
 }
 
 bool can_be_cut(const std::string& path, const SourceConfig& source) {

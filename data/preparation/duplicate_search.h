@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
+
+#include "data/preparation/chunk.h"
 
 namespace broadsheet {
 
@@ -14,11 +17,36 @@ struct ChunkPlace {
   int64_t documents = 0;
 };
 
+// Note [Who stays]
+// Of documents that are equal or alike the first one stays, in the order of these keys: the number of the document, or
+// with clean.leakage: keep_test its split (test, validation, train) and then its number. What is dropped has leaked
+// when what stays for it is in a split of a smaller rank: training, or choosing a model, would have seen what is
+// tested.
+inline constexpr int kRankShift = 56;
+constexpr int64_t document_of(int64_t key) {
+  return key & ((int64_t{1} << kRankShift) - 1);
+}
+constexpr int64_t rank_of(int64_t key) {
+  return key >> kRankShift;
+}
+// The rank of a document of a chunk; none: all are of one rank.
+using RankOf = std::function<int64_t(const ChunkView& chunk, size_t document)>;
+
+int64_t key_of(const ChunkPlace& place, const ChunkView& view, size_t document, const RankOf& rank);
+
+struct Dropped {
+  int64_t document = 0;
+  int64_t leaked = 0;  // 1: yes
+  auto operator<=>(const Dropped&) const = default;
+};
+std::vector<int64_t> documents_of(const std::vector<Dropped>& dropped);
+
 // How many parts there are for so many documents: each holds about kDocumentsPerPart of 24 bytes.
 inline constexpr int64_t kDocumentsPerPart = 8 << 20;
 int64_t duplicate_parts(int64_t documents);
 
-// Numbers of the documents whose hash lies in `part` and equals an earlier document's, ascending.
-std::vector<int64_t> find_duplicates(const std::vector<ChunkPlace>& chunks, size_t fields, int64_t part, int64_t parts);
+// The documents whose hash lies in `part` and equals that of one that stays, ascending.
+std::vector<Dropped> find_duplicates(const std::vector<ChunkPlace>& chunks, size_t fields, int64_t part, int64_t parts,
+                                     const RankOf& rank = {});
 
 }  // namespace broadsheet

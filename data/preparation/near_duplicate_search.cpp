@@ -13,7 +13,7 @@ namespace {
 
 struct BandEntry {
   uint64_t hash;
-  int64_t document;
+  int64_t key;
 };
 
 // The chunks, mapped when they are first asked for.
@@ -48,7 +48,8 @@ class Shingles {
 };
 
 std::vector<BandEntry> entries_of_band(const std::vector<ChunkPlace>& chunks, Shingles& shingles, int64_t band,
-                                       int64_t part, int64_t parts, const std::vector<int64_t>& skipped) {
+                                       int64_t part, int64_t parts, const std::vector<int64_t>& skipped,
+                                       const RankOf& rank) {
   std::vector<BandEntry> entries;
   auto next_skipped = skipped.begin();
   for (size_t c = 0; c < chunks.size(); ++c) {
@@ -64,12 +65,12 @@ std::vector<BandEntry> entries_of_band(const std::vector<ChunkPlace>& chunks, Sh
       const auto row = static_cast<size_t>(i);
       if (view.shingle_offsets[row] == view.shingle_offsets[row + 1]) continue;  // without words
       const uint64_t hash = view.bands[static_cast<size_t>(i * bands + band)];
-      if (static_cast<int64_t>(hash % static_cast<uint64_t>(parts)) == part) entries.push_back({hash, document});
+      if (static_cast<int64_t>(hash % static_cast<uint64_t>(parts)) == part)
+        entries.push_back({hash, key_of(chunks[c], view, row, rank)});
     }
   }
-  std::sort(entries.begin(), entries.end(), [](const BandEntry& a, const BandEntry& b) {
-    return a.hash != b.hash ? a.hash < b.hash : a.document < b.document;
-  });
+  std::sort(entries.begin(), entries.end(),
+            [](const BandEntry& a, const BandEntry& b) { return a.hash != b.hash ? a.hash < b.hash : a.key < b.key; });
   return entries;
 }
 
@@ -78,23 +79,24 @@ void compare_within(std::span<const BandEntry> bucket, Shingles& shingles, doubl
   const bool each = bucket.size() <= kComparedEach;
   std::vector<int64_t> compared;
   for (const BandEntry& entry : bucket) {
-    const std::span<const uint32_t> own = shingles.of(entry.document);
+    const std::span<const uint32_t> own = shingles.of(document_of(entry.key));
     bool alike = false;
     for (const int64_t earlier : compared) {
-      if (jaccard(own, shingles.of(earlier)) < threshold) continue;
-      pairs.push_back({entry.document, earlier});
+      if (jaccard(own, shingles.of(document_of(earlier))) < threshold) continue;
+      pairs.push_back({entry.key, earlier});
       alike = true;
     }
-    if (each || (!alike && compared.size() < kComparedEach)) compared.push_back(entry.document);
+    if (each || (!alike && compared.size() < kComparedEach)) compared.push_back(entry.key);
   }
 }
 
 }  // namespace
 
 std::vector<NearPair> find_near_pairs(const std::vector<ChunkPlace>& chunks, size_t fields, int64_t band, int64_t part,
-                                      int64_t parts, double threshold, const std::vector<int64_t>& skipped) {
+                                      int64_t parts, double threshold, const std::vector<int64_t>& skipped,
+                                      const RankOf& rank) {
   Shingles shingles(chunks, fields);
-  const std::vector<BandEntry> entries = entries_of_band(chunks, shingles, band, part, parts, skipped);
+  const std::vector<BandEntry> entries = entries_of_band(chunks, shingles, band, part, parts, skipped, rank);
   std::vector<NearPair> pairs;
   for (size_t begin = 0; begin < entries.size();) {
     size_t end = begin + 1;
@@ -106,16 +108,23 @@ std::vector<NearPair> find_near_pairs(const std::vector<ChunkPlace>& chunks, siz
   return pairs;
 }
 
-std::vector<int64_t> near_duplicates(std::vector<NearPair> pairs) {
+std::vector<Dropped> near_duplicates(std::vector<NearPair> pairs) {
   std::sort(pairs.begin(), pairs.end());
-  std::vector<int64_t> dropped;
+  std::vector<int64_t> keys;  // that are dropped, ascending
+  std::vector<Dropped> dropped;
   for (size_t i = 0; i < pairs.size();) {
-    const int64_t document = pairs[i].later;
-    bool drop = false;
-    for (; i < pairs.size() && pairs[i].later == document; ++i)
-      drop = drop || !std::binary_search(dropped.begin(), dropped.end(), pairs[i].earlier);
-    if (drop) dropped.push_back(document);
+    const int64_t key = pairs[i].later;
+    bool drop = false, leaked = false;
+    for (; i < pairs.size() && pairs[i].later == key; ++i) {
+      if (std::binary_search(keys.begin(), keys.end(), pairs[i].earlier)) continue;
+      drop = true;
+      leaked = leaked || rank_of(pairs[i].earlier) < rank_of(key);
+    }
+    if (!drop) continue;
+    keys.push_back(key);
+    dropped.push_back({document_of(key), leaked ? 1 : 0});
   }
+  std::sort(dropped.begin(), dropped.end());
   return dropped;
 }
 

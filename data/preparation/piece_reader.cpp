@@ -9,6 +9,7 @@
 #include "data/cleaning/text_cleaning.h"
 #include "data/preparation/scratch.h"
 #include "data/preparation/split_points.h"
+#include "data/row_filter.h"
 
 namespace broadsheet {
 namespace {
@@ -32,6 +33,11 @@ class RejectFile {
   std::ofstream file_;
   Xxh3 sum_;
 };
+
+// Whether a text may be empty because no line of it was good enough: that is no fault of the source.
+bool is_emptied(const std::vector<const char*>& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const char* step) { return step == std::string_view("c4_lines"); });
+}
 
 }  // namespace
 
@@ -128,6 +134,12 @@ PieceRecord PieceReader::read(const Piece& piece, const PieceFiles& files) {
       finish_chunk(result, files);
       chunk_begin = place.byte;
     }
+    if (!record.rejected) {
+      if (const auto column = passed_over_by(file.source->filter, record.document)) {
+        ++counts_.filtered_by_reason[cat("filter: ", *column)];
+        continue;
+      }
+    }
     const std::optional<Rejection> rejection = record.rejected ? record.rejection : take(record);
     if (!rejection) continue;
     ++result.rejected_by_reason[rejection->code];
@@ -146,16 +158,23 @@ void PieceReader::check_columns(const Importer& importer, const SourceFile& file
   const std::vector<std::string>& columns = importer.columns();
   if (columns.empty()) return;
   Faults faults;
-  for (const FieldReader::Field& field : fields_.fields()) {
-    const std::string& from = field.config.from;
-    if (std::find(columns.begin(), columns.end(), from) != columns.end() || field.config.optional) continue;
-    const std::string near = nearest(from, columns);
+  const auto check = [&](const std::string& column, const std::string& key) {
+    if (std::find(columns.begin(), columns.end(), column) != columns.end()) return;
+    const std::string near = nearest(column, columns);
     faults.add({"corpus.no_column",
                 {},
-                cat("fields.", field.name, ".from"),
-                cat(file.path, ": has no column '", from, "'; it has ", join(columns, ", ")),
+                key,
+                cat(file.path, ": has no column '", column, "'; it has ", join(columns, ", ")),
                 near.empty() ? "name one of them" : cat("did you mean '", near, "'?")});
+  };
+  for (const FieldReader::Field& field : fields_.fields()) {
+    if (field.config.optional) continue;
+    for (const std::string& column : field.columns())
+      check(column, cat("fields.", field.name, field.form ? ".template" : ".from"));
   }
+  const auto number = file.source - config_.sources.data();
+  for (const auto& [column, key] : filter_columns(file.source->filter))
+    check(column, cat("sources[", number, "].filter.", key));
   faults.throw_if_any();
 }
 
@@ -178,10 +197,12 @@ std::optional<Rejection> PieceReader::take(const Record& record) {
   for (size_t i = 0; i < texts_.size(); ++i) {
     tokens_[i] = tokenizer_.encode(texts[i]);
     const FieldReader::Field& field = fields_.fields()[texts_[i]];
-    if (tokens_[i].empty() && !field.config.optional)
-      return Rejection{"empty_text", cat("field ", field.name, " has no token")};
+    if (!tokens_[i].empty() || field.config.optional) continue;
+    if (!is_emptied(steps)) return Rejection{"empty_text", cat("field ", field.name, " has no token")};
+    ++counts_.filtered_by_reason["c4_sentences"];
+    return std::nullopt;
   }
-  if (const char* reason = reason_to_drop(texts, config_.clean)) {
+  if (const std::string reason = reason_to_drop(texts, config_.clean); !reason.empty()) {
     ++counts_.filtered_by_reason[reason];
     return std::nullopt;
   }

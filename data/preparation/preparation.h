@@ -69,7 +69,8 @@ class Preparation {
   void finish(WorkBoard& board);
 
   void load_records();
-  std::vector<int64_t> exact_duplicates() const;
+  std::vector<Dropped> exact_duplicates() const;
+  RankOf document_rank();
   std::vector<NearPair> near_pairs() const;
   int64_t near_tasks() const;
   void write_layout(const std::string& file);
@@ -78,6 +79,7 @@ class Preparation {
   template <class Begin, class Kept, class End>
   void each_kept(const std::vector<int64_t>& dropped, Begin begin, Kept kept, End end) const;
   std::optional<SplitPoints> find_split_points(const std::vector<int64_t>& dropped) const;
+  std::vector<int64_t> all_dropped(PrepareReport& report) const;
   std::vector<PlannedShard> place_documents(PrepareReport& report);
   void check_shares(const PrepareReport& report) const;
   void check_splits(const std::vector<PlannedShard>& shards) const;
@@ -103,9 +105,10 @@ class Preparation {
   int64_t piece_bytes_;
   std::vector<Piece> pieces_;
   std::vector<PieceRecord> records_;
-  std::vector<ChunkPlace> chunks_;   // over all pieces
-  std::vector<PlacedChunk> placed_;  // the same, for the shards
-  int64_t documents_ = 0;            // of all chunks
+  std::vector<ChunkPlace> chunks_;           // over all pieces
+  std::vector<PlacedChunk> placed_;          // the same, for the shards
+  int64_t documents_ = 0;                    // of all chunks
+  std::optional<SplitPoints> early_points_;  // with clean.leakage: keep_test, of all documents
   Layout layout_;
 };
 

@@ -27,4 +27,8 @@ void write_scratch(const std::string& path, const std::string& tag, std::string_
   rename_over(path + tag, path);
 }
 
+nlohmann::json read_json(const std::string& file) {
+  return nlohmann::json::parse(read_file(file));
+}
+
 }  // namespace broadsheet

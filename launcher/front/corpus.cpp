@@ -157,6 +157,8 @@ int do_prepare(const Command& command) {
   text += cat("; ", with_thousands(report.tokens), " tokens; ", with_thousands(report.duplicates),
               " duplicates dropped, ", with_thousands(report.rejected), " lines set aside\n");
   if (report.near_duplicates > 0) text += cat(with_thousands(report.near_duplicates), " near-duplicates dropped\n");
+  if (report.leakage > 0)
+    text += cat(with_thousands(report.leakage), " of them because the test or validation split has their like\n");
   if (!report.filtered_by_reason.empty()) text += cat("dropped: ", list_counts(report.filtered_by_reason), "\n");
   if (!report.cleaned_by_step.empty()) text += cat("cleaned: ", list_counts(report.cleaned_by_step), "\n");
   if (!report.deidentified.empty()) text += cat("replaced: ", list_counts(report.deidentified), "\n");

@@ -481,6 +481,24 @@ TEST(Archives, GiveTheRecordsOfTheirMembersInOrder) {
   EXPECT_NE(message.find("cut.tar"), std::string::npos);
 }
 
+TEST(Archives, GiveTheMembersThatAFolderOfTheFormatWould) {
+  TempFolder folder;
+  std::string tar;
+  for (const char* name : {"b.jsonl", "2024/a.jsonl.zst", "2024/page.html", "2024/notes.txt", "plain", "_SUCCESS"}) {
+    const std::string line = cat("{\"text\": \"", name, "\"}\n");
+    tar += tar_member(name, ends_with(name, ".zst") ? zstd(line) : line);
+  }
+  const std::string path = write_text(folder / "x.tar", tar + std::string(1024, '\0'));
+  const auto texts = [&](const std::string& format) {
+    std::vector<std::string> found;
+    for (const Values& values : read_all(path, source_of(format)).documents) found.push_back(values.at("text"));
+    return found;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(texts("jsonl"), (Names{"b.jsonl", "2024/a.jsonl.zst", "plain"}));
+  EXPECT_EQ(texts("document"), (Names{"{\"text\": \"2024/notes.txt\"}\n", "{\"text\": \"plain\"}\n"}));
+}
+
 TEST(Folders, GiveTheFilesBelowThemThatTheFormatFits) {
   TempFolder folder;
   std::filesystem::create_directories(folder / "d/2024/_temporary");

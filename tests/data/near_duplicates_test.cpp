@@ -132,7 +132,7 @@ std::set<int64_t> found_in(const std::vector<ChunkPlace>& chunks, int64_t parts,
       const std::vector<NearPair> some = find_near_pairs(chunks, 0, band, part, parts, threshold, skipped);
       pairs.insert(pairs.end(), some.begin(), some.end());
     }
-  const std::vector<int64_t> dropped = near_duplicates(pairs);
+  const std::vector<int64_t> dropped = documents_of(near_duplicates(pairs));
   EXPECT_TRUE(std::is_sorted(dropped.begin(), dropped.end()));
   return {dropped.begin(), dropped.end()};
 }
@@ -169,8 +169,17 @@ TEST(NearDuplicates, OfWhatIsDroppedAnywayNobodyIsOne) {
 }
 
 TEST(NearDuplicates, ADroppedDocumentDropsNobody) {
-  EXPECT_EQ(near_duplicates({{2, 1}, {1, 0}, {3, 2}, {3, 2}, {5, 4}}), (std::vector<int64_t>{1, 3, 5}));
-  EXPECT_EQ(near_duplicates({}), std::vector<int64_t>{});
+  EXPECT_EQ(documents_of(near_duplicates({{2, 1}, {1, 0}, {3, 2}, {3, 2}, {5, 4}})), (std::vector<int64_t>{1, 3, 5}));
+  EXPECT_EQ(documents_of(near_duplicates({})), std::vector<int64_t>{});
+}
+
+TEST(NearDuplicates, HaveLeakedWhenWhatStaysIsOfASmallerRank) {
+  const auto key = [](int64_t rank, int64_t document) { return rank << kRankShift | document; };
+  const std::vector<Dropped> dropped = near_duplicates({{key(2, 0), key(0, 9)},    // trained on, tested
+                                                        {key(2, 4), key(2, 3)},    // both trained on
+                                                        {key(2, 5), key(2, 0)},    // alike what is dropped
+                                                        {key(1, 6), key(0, 9)}});  // chosen by, tested
+  EXPECT_EQ(dropped, (std::vector<Dropped>{{0, 1}, {4, 0}, {6, 1}}));
 }
 
 TEST(NearDuplicates, OfManyAroundOneTextOneStays) {

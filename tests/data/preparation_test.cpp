@@ -280,7 +280,7 @@ TEST(Duplicates, AreTheSameInAnyNumberOfParts) {
   for (const int64_t parts : {1, 2, 7}) {
     std::vector<int64_t> found;
     for (int64_t part = 0; part < parts; ++part) {
-      const std::vector<int64_t> some = find_duplicates(chunks, 0, part, parts);
+      const std::vector<int64_t> some = documents_of(find_duplicates(chunks, 0, part, parts));
       EXPECT_TRUE(std::is_sorted(some.begin(), some.end()));
       found.insert(found.end(), some.begin(), some.end());
     }

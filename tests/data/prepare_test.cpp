@@ -643,5 +643,72 @@ TEST_F(Splits, StratifiedGivesEachClassItsShare) {
   EXPECT_NE(days_, first) << "another seed draws others";
 }
 
+// A table with a split of its own: texts that training and testing share, word for word or nearly.
+class Leakage : public ::testing::Test {
+ protected:
+  Leakage() {
+    std::string rows = "part,text\n";
+    const auto page = [](int i) {
+      std::string words;
+      for (int w = 0; w < 60; ++w) words += cat("news", (i * 7919 + w * w * 31) % 4001, " ");
+      return words;
+    };
+    for (int i = 0; i < 30; ++i) rows += cat("train,", page(i), "\n");
+    for (int i = 0; i < 4; ++i) rows += cat("test,", page(i), "\n");        // as in train
+    for (int i = 4; i < 7; ++i) rows += cat("test,", page(i), "again\n");   // nearly
+    for (int i = 7; i < 9; ++i) rows += cat("validation,", page(i), "\n");  // as in train
+    for (int i = 2; i < 4; ++i) rows += cat("validation,", page(i), "\n");  // as in train and test
+    for (int i = 40; i < 42; ++i) rows += cat("test,", page(i), "\n");      // nowhere else
+    for (int i = 20; i < 25; ++i) rows += cat("train,", page(i), "\n");     // twice in train
+    config_ = text_corpus(folder_, write_text(folder_ / "in.csv", rows), "csv");
+    config_.fields["part"] = field("part", FieldKind::kSplit);
+    config_.split.by = "field";
+    config_.split.field = "part";
+    config_.clean.near_duplicates = 0.8;
+  }
+  std::map<std::string, int64_t> splits(const PrepareReport& report) const { return report.documents_by_split; }
+
+  TempFolder folder_;
+  CorpusConfig config_;
+};
+
+TEST_F(Leakage, TheEarliestStaysUnasked) {
+  const PrepareReport report = prepare_corpus(config_);
+  EXPECT_EQ(splits(report), (std::map<std::string, int64_t>{{"train", 30}, {"validation", 0}, {"test", 2}}));
+  EXPECT_EQ(report.duplicates, 4 + 2 + 2 + 5);
+  EXPECT_EQ(report.near_duplicates, 3);
+  EXPECT_EQ(report.leakage, 0);
+  EXPECT_EQ(report.counts().count("leakage"), 0u);
+}
+
+TEST_F(Leakage, TheCopyThatIsTrainedOnGoesAndIsCounted) {
+  config_.clean.leakage = "keep_test";
+  std::map<std::string, std::string> reference;
+  int made = 0;
+  for (const auto& [ranks, bytes] : {std::pair<int64_t, int64_t>{1, 1 << 30}, {1, 900}, {3, 4000}}) {
+    config_.output = folder_ / cat("corpus-", ++made);
+    const PrepareReport report = prepare_corpus(config_, {.ranks = ranks, .piece_bytes = bytes});
+    EXPECT_EQ(splits(report), (std::map<std::string, int64_t>{{"train", 21}, {"validation", 2}, {"test", 9}}));
+    EXPECT_EQ(report.duplicates, 4 + 2 + 2 + 5);
+    EXPECT_EQ(report.near_duplicates, 3);
+    EXPECT_EQ(report.leakage, 4 + 2 + 2 + 3);
+    if (made == 1) reference = all_files(config_.output);
+    EXPECT_EQ(all_files(config_.output), reference) << ranks << " ranks, " << bytes << " bytes";
+  }
+  EXPECT_EQ(prepare_corpus(config_).leakage, 11) << "of the corpus that is there";
+}
+
+TEST_F(Leakage, OfASplitByTimeTheOldCopyGoes) {
+  std::string rows = "day,text\n";
+  for (int i = 0; i < 40; ++i) rows += cat(i, ",", news(i < 36 ? i : i - 36), "\n");  // the newest 4 as the oldest 4
+  config_ = text_corpus(folder_, write_text(folder_ / "days.csv", rows), "csv");
+  config_.fields["day"] = field("day", FieldKind::kTime);
+  config_.split = {"time", "day", 0.1, 0.1, 1};
+  config_.clean.leakage = "keep_test";
+  const PrepareReport report = prepare_corpus(config_);
+  EXPECT_EQ(report.leakage, 4);
+  EXPECT_EQ(splits(report), (std::map<std::string, int64_t>{{"train", 28}, {"validation", 4}, {"test", 4}}));
+}
+
 }  // namespace
 }  // namespace broadsheet
