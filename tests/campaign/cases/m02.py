@@ -122,7 +122,7 @@ def by_hand():
     model("prefix of 1 MB", "", continuing_subword_prefix="#" * MB)
     model("unk_token is null", "unk_token", unk_token=None)
     model("unk_token is a number", "unk_token", unk_token=1)
-    model("BPE with cyclic merges", "model.type", type="BPE", merges=["a b", "b a", "ab ab", "a a"])
+    model("BPE with cyclic merges and a key of WordPiece", "model.max_input_chars_per_word", type="BPE", merges=["a b", "b a", "ab ab", "a a"])
     model("Unigram without bytes", "model.type", type="Unigram", byte_fallback=True)
     model("type is a list", "model.type", type=["WordPiece"])
     model("an unknown key", "model.merges", merges=[])
