@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "core/errors.h"
 #include "core/random.h"
@@ -73,11 +74,6 @@ class Packer {
   std::vector<int32_t> first_, second_;
 };
 
-size_t pieces_of(size_t tokens, const PackSpec& spec) {
-  const auto budget = static_cast<size_t>(text_budget(spec));
-  return std::max<size_t>(1, (tokens + budget - 1) / budget);
-}
-
 bool is_special(int64_t id, const SpecialTokens& specials) {
   return id == specials.cls || id == specials.sep || id == specials.pad || id == specials.mask || id == specials.unk;
 }
@@ -90,6 +86,11 @@ int64_t text_budget(const PackSpec& spec) {
     throw UserError("data.max_length", cat("max_length is ", spec.max_length),
                     cat("use at least ", specials + 1, ", ", specials, " of which are special tokens"));
   return spec.max_length - specials;
+}
+
+std::shared_ptr<const ShardSet> examples_of(std::shared_ptr<const ShardSet> corpus, const PackSpec& spec) {
+  if (spec.long_documents != LongDocuments::kSplit) return corpus;
+  return in_pieces(std::move(corpus), spec.text, text_budget(spec));
 }
 
 int64_t packed_length(const ShardSet& corpus, const PackSpec& spec, int64_t document) {
@@ -119,10 +120,12 @@ Batch pack_texts(const Tokenizer& tokenizer, const PackSpec& spec, const std::ve
   for (size_t i = 0; i < texts.size(); ++i) {
     const std::vector<int32_t> text = tokenizer.encode(texts[i]);
     const std::vector<int32_t> pair = spec.text_pair.empty() ? std::vector<int32_t>() : tokenizer.encode(pairs[i]);
-    const size_t pieces = spec.long_documents == LongDocuments::kSplit ? pieces_of(text.size(), spec) : 1;
-    for (size_t piece = 0; piece < pieces; ++piece) {
-      const size_t begin = text.size() * piece / pieces, end = text.size() * (piece + 1) / pieces;
-      packer.add(batch.sequences(), static_cast<int64_t>(i), std::span(text).subspan(begin, end - begin), pair);
+    const auto size = static_cast<int64_t>(text.size());
+    const int64_t pieces = spec.long_documents == LongDocuments::kSplit ? piece_count(size, text_budget(spec)) : 1;
+    for (int64_t piece = 0; piece < pieces; ++piece) {
+      const auto [begin, end] = piece_bounds(size, piece, pieces);
+      const auto part = std::span(text).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+      packer.add(batch.sequences(), static_cast<int64_t>(i), part, pair);
     }
   }
   return batch;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ struct PackSpec {
 
 // Tokens of a sequence that are not special. UserError("data.max_length") when there is no room for one.
 int64_t text_budget(const PackSpec& spec);
+// The corpus's documents as examples: with kSplit in pieces that fit, else as they are.
+std::shared_ptr<const ShardSet> examples_of(std::shared_ptr<const ShardSet> corpus, const PackSpec& spec);
 // Sequence length (with specials, truncated) of one document, without reading its tokens.
 int64_t packed_length(const ShardSet& corpus, const PackSpec& spec, int64_t document);
 // Tokens, positions, types, boundaries, examples and documents of the given examples; labels are the task's to add.

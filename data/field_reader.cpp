@@ -47,7 +47,7 @@ void order_bins(FieldReader::Field& field, Faults& faults) {
 }
 
 FieldReader::Field make_field(const std::string& name, const FieldConfig& config, Faults& faults) {
-  FieldReader::Field field{name, config, {}, {}, {}, {}};
+  FieldReader::Field field{name, config, {}, {}, {}, {}, {}};
   const std::string key = cat("fields.", name);
   if (!is_name(name))
     faults.add(
@@ -71,6 +71,7 @@ FieldReader::Field make_field(const std::string& name, const FieldConfig& config
   } else if (field.config.from.empty()) {
     field.config.from = name;
   }
+  field.columns = field.form ? field.form->columns() : std::vector<std::string>{field.config.from};
   if (!config.pattern.empty()) {
     try {
       field.pattern.emplace(config.pattern, std::regex::ECMAScript | std::regex::optimize);
@@ -238,16 +239,12 @@ int FieldReader::index_of(const std::string& name) const {
   return -1;
 }
 
-std::vector<std::string> FieldReader::Field::columns() const {
-  return form ? form->columns() : std::vector<std::string>{config.from};
-}
-
 // None: a column is missing, and the field is optional. Of a template's columns any may be missing then.
 std::optional<Rejection> FieldReader::find_text(const Field& field, const Document& document,
                                                 std::optional<std::string>& text) const {
   std::vector<std::string_view> values;
   bool some = false;
-  for (const std::string& column : field.columns()) {
+  for (const std::string& column : field.columns) {
     if (document.nested.count(column) > 0)
       return Rejection{"wrong_type", cat("field ", field.name, " is an object or a list, wanted one value")};
     const auto found = document.values.find(column);
@@ -276,7 +273,7 @@ std::optional<Rejection> FieldReader::read(const Document& document, Row& row) c
     if (!text || (!is_text && trim(*text).empty())) {
       if (field.config.optional) continue;
       return Rejection{"missing_field",
-                       cat("field ", field.name, " has no value (from: ", join(field.columns(), ", "), ")")};
+                       cat("field ", field.name, " has no value (from: ", join(field.columns, ", "), ")")};
     }
     if (auto rejection = read_field(field, *text, row[i])) return rejection;
   }

@@ -33,8 +33,7 @@ class FieldReader {
     std::vector<double> bin_edges;     // label with bins: low, high, low, high, ... by class
     std::optional<std::regex> pattern;
     std::optional<FieldTemplate> form;  // instead of `from`
-
-    std::vector<std::string> columns() const;  // that its value is made of
+    std::vector<std::string> columns;   // that its value is made of
   };
 
   // Throws UserError with every fault: no text field, kinds not in this version, broken patterns, overlapping bins,

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "data/shards.h"
 
@@ -15,12 +17,17 @@ enum class LongDocuments {
               // fine-tune BERT for text classification": 128 of 510 tokens from the head)
   kSplit,     // each piece is an example of its own
 };
-LongDocuments long_documents_from_name(const std::string& name);  // truncate | head_tail | split, checked before
+std::optional<LongDocuments> long_documents_from_name(const std::string& name);  // truncate | head_tail | split
 const char* long_documents_name(LongDocuments what);
 
-// `corpus` with every document of more than `tokens` tokens in `field` cut into as many nearly equal pieces as are
-// needed. Examples are numbered over the pieces, those of a document one behind the other; each has the fields of its
-// document. The fingerprint is its own. Memory: an eighth of a byte for each document.
+// How many nearly equal pieces of at most `most` tokens a document has, at least one; and which tokens [begin, end) are
+// those of one of them.
+int64_t piece_count(int64_t tokens, int64_t most);
+std::pair<int64_t, int64_t> piece_bounds(int64_t tokens, int64_t piece, int64_t pieces);
+
+// `corpus` with every document of more than `tokens` tokens in `field` cut into its pieces. Examples are numbered over
+// the pieces, those of a document one behind the other; each has the fields of its document. The fingerprint is its
+// own. Memory: an eighth of a byte for each document.
 std::shared_ptr<const ShardSet> in_pieces(std::shared_ptr<const ShardSet> corpus, const std::string& field,
                                           int64_t tokens);
 

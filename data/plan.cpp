@@ -93,13 +93,11 @@ int64_t predicted_cost(int64_t length) {
   return length + length * length / kSquareShare;
 }
 
-std::vector<int64_t> balanced_share(const std::vector<int64_t>& ids, const std::vector<int64_t>& lengths,
-                                    RankSlice slice) {
+std::vector<size_t> balanced_share(const std::vector<int64_t>& lengths, RankSlice slice) {
   check_slice(slice);
-  BROADSHEET_ASSERT(ids.size() == lengths.size());
-  if (slice.world_size == 1) return ids;
-  std::vector<size_t> order(ids.size());
+  std::vector<size_t> order(lengths.size());
   std::iota(order.begin(), order.end(), size_t{0});
+  if (slice.world_size == 1) return order;
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return lengths[a] > lengths[b]; });
   // The least laden rank, of equal ones the first.
   using Load = std::pair<int64_t, int64_t>;
@@ -113,10 +111,7 @@ std::vector<int64_t> balanced_share(const std::vector<int64_t>& ids, const std::
     if (rank == slice.rank) mine.push_back(i);
   }
   std::sort(mine.begin(), mine.end());
-  std::vector<int64_t> share;
-  share.reserve(mine.size());
-  for (const size_t i : mine) share.push_back(ids[i]);
-  return share;
+  return mine;
 }
 
 std::vector<int64_t> evaluation_ids(int64_t examples, RankSlice slice) {

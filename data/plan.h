@@ -38,11 +38,10 @@ struct RankSlice {
 // The examples of step `step` that `slice` takes: positions [r b / W, (r+1) b / W) of the step's b examples.
 // May be empty: such a rank still takes part in every collective.
 std::vector<int64_t> sample_ids(const BatchPlan& plan, int64_t step, RankSlice slice = {});
-// Which of a step's examples (`ids`, in the plan's order, with lengths[i] tokens each) `slice` takes: every example
-// goes to one rank, in the step's order there, and each rank's predicted cost is as near to equal as placing the
-// costliest first on the least laden rank makes it (Graham 1969, at most 4/3 of the best). The same on every rank.
-std::vector<int64_t> balanced_share(const std::vector<int64_t>& ids, const std::vector<int64_t>& lengths,
-                                    RankSlice slice);
+// Which of a step's examples, of lengths[i] tokens each, `slice` takes: positions, ascending. Every example goes to one
+// rank, and each rank's predicted cost is as near to equal as placing the costliest first on the least laden rank makes
+// it (Graham 1969, at most 4/3 of the best). The same on every rank.
+std::vector<size_t> balanced_share(const std::vector<int64_t>& lengths, RankSlice slice);
 // What a sequence costs in a pass, in tokens: linear layers by its length, attention by its square.
 int64_t predicted_cost(int64_t length);
 // Evaluation: positions [r n / W, (r+1) n / W) of 0..n-1, every example exactly once.

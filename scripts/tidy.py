@@ -3,8 +3,7 @@
 
 Several are looked at as one translation unit, because most of the time goes into the headers that they share. Where that
 finds anything (or does not compile: two files with a name of their own for different things) each is looked at by itself,
-and what that finds counts. What has passed
-is remembered in .cache/tidy by its content and that of all headers.
+and what that finds counts. What has passed is remembered in .cache/tidy by its content and that of all headers.
 """
 import hashlib
 import json

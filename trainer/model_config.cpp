@@ -176,10 +176,11 @@ const Section<DataConfig>& data_section() {
 std::shared_ptr<const ShardSet> examples_of(std::shared_ptr<const ShardSet> corpus, const DataConfig& data,
                                             const TaskConfig& task) {
   if (data.train_on_validation) corpus = train_on_validation(std::move(corpus));
-  if (data.long_documents != "split") return corpus;
   PackSpec spec;
+  spec.text = task.text;
   spec.max_length = data.max_length;
-  return in_pieces(std::move(corpus), task.text, text_budget(spec));
+  spec.long_documents = long_documents_from_name(data.long_documents).value();
+  return examples_of(std::move(corpus), spec);
 }
 
 }  // namespace broadsheet

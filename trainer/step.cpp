@@ -120,25 +120,41 @@ std::vector<Culprit> find_culprits(const StepParts& parts, const StepBatches& sh
   return culprits;
 }
 
+std::vector<int64_t> lengths_of(const Task& task, const ShardSet& corpus, Split split,
+                                const std::vector<int64_t>& ids) {
+  std::vector<int64_t> lengths;
+  lengths.reserve(ids.size());
+  for (const int64_t id : ids) lengths.push_back(task.length(corpus, split, id));
+  return lengths;
+}
+
+std::vector<std::vector<int64_t>> cut(const std::vector<int64_t>& ids, const std::vector<int64_t>& lengths,
+                                      const TrainConfig& passes) {
+  return cut_micro_batches(ids, lengths, passes.micro_batch_size, passes.tokens_per_pass);
+}
+
 }  // namespace
 
 StepBatches make_step_batches(const StepSource& source, int64_t step) {
   StepBatches made;
   const std::vector<int64_t> ids = sample_ids(source.plan, step);
+  const std::vector<int64_t> lengths = lengths_of(source.task, source.corpus, Split::kTrain, ids);
   std::vector<std::vector<int64_t>> pieces;
   if (source.config.reduction == "consistent") {
     // The global batch is cut before ranks are considered. May leave none.
-    const auto all = cut_by_length(source.task, source.corpus, Split::kTrain, ids, source.config);
+    const auto all = cut(ids, lengths, source.config);
     const LeafRun run = leaf_run(static_cast<int64_t>(all.size()), source.slice.rank, source.slice.world_size);
     pieces.assign(all.begin() + run.begin, all.begin() + run.end);
     made.first = run.begin;
     made.all = run.all;
   } else {
     // fast: the examples are divided over ranks first, then cut. At least one batch, empty where there are no examples.
-    std::vector<int64_t> lengths;
-    for (const int64_t id : ids) lengths.push_back(source.task.length(source.corpus, Split::kTrain, id));
-    pieces = cut_by_length(source.task, source.corpus, Split::kTrain, balanced_share(ids, lengths, source.slice),
-                           source.config);
+    std::vector<int64_t> my_ids, my_lengths;
+    for (const size_t i : balanced_share(lengths, source.slice)) {
+      my_ids.push_back(ids[i]);
+      my_lengths.push_back(lengths[i]);
+    }
+    pieces = cut(my_ids, my_lengths, source.config);
     if (pieces.empty()) pieces.emplace_back();
   }
   for (const std::vector<int64_t>& piece : pieces)
@@ -148,9 +164,7 @@ StepBatches make_step_batches(const StepSource& source, int64_t step) {
 
 std::vector<std::vector<int64_t>> cut_by_length(const Task& task, const ShardSet& corpus, Split split,
                                                 const std::vector<int64_t>& ids, const TrainConfig& passes) {
-  std::vector<int64_t> lengths;
-  for (const int64_t id : ids) lengths.push_back(task.length(corpus, split, id));
-  return cut_micro_batches(ids, lengths, passes.micro_batch_size, passes.tokens_per_pass);
+  return cut(ids, lengths_of(task, corpus, split, ids), passes);
 }
 
 bool uses_bf16(const std::string& precision) {

@@ -89,10 +89,6 @@ int64_t width_of(std::string_view line) {
   return width;
 }
 
-int64_t characters_of(std::string_view line) {
-  return std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-}
-
 struct LineCounts {
   int64_t lines = 0, ended = 0, short_lines = 0, characters = 0, repeated = 0;
 };
@@ -104,7 +100,7 @@ LineCounts count_lines(const std::vector<std::string_view>& texts) {
     for (const std::string& whole : split(text, '\n')) {
       const std::string_view line = trim(whole);
       if (line.empty()) continue;
-      const int64_t characters = characters_of(line);
+      const auto characters = static_cast<int64_t>(count_code_points(line));
       ++counts.lines;
       counts.characters += characters;
       counts.ended += ends_sentence(line) ? 1 : 0;
@@ -148,9 +144,6 @@ const char* c4_reason(const std::vector<std::string_view>& texts) {
 
 const char* fineweb_reason(const std::vector<std::string_view>& texts) {
   const LineCounts counts = count_lines(texts);
-  const auto share = [](int64_t part, int64_t whole) {
-    return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
-  };
   if (share(counts.ended, counts.lines) <= kFewestLineEnds) return "fineweb_line_ends";
   if (share(counts.repeated, counts.characters) >= kMostRepeated) return "fineweb_repeated_lines";
   return share(counts.short_lines, counts.lines) >= kMostShort ? "fineweb_short_lines" : nullptr;

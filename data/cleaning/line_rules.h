@@ -27,9 +27,8 @@ const char* c4_reason(const std::vector<std::string_view>& texts);
 // 3.6. Of lines that are not empty, without spaces at their ends:
 //   fineweb_line_ends       0.12 of them or fewer end as a sentence does
 //   fineweb_repeated_lines  0.1 of their characters or more are in lines that came before
-//   fineweb_short_lines     0.67 of them or more have fewer than 30 characters; a Chinese, Japanese or Korean one
-//   counts
-//                           as two, as wide as it is written
+//   fineweb_short_lines     0.67 of them or more have fewer than 30 characters; a Chinese, Japanese or Korean
+//                           one counts as two, as wide as it is written
 const char* fineweb_reason(const std::vector<std::string_view>& texts);
 
 }  // namespace broadsheet

@@ -79,11 +79,11 @@ class Counter {
   std::unordered_set<std::string> seen_;
 };
 
+}  // namespace
+
 double share(int64_t part, int64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
-
-}  // namespace
 
 bool is_cjk(char32_t c) {
   return is_chinese(c) || (c >= 0x3040 && c <= 0x30FF) || (c >= 0xAC00 && c <= 0xD7A3);

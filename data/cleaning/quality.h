@@ -9,6 +9,8 @@ namespace broadsheet {
 
 // Chinese, Japanese and Korean characters, which no space parts into words.
 bool is_cjk(char32_t c);
+// 0 of nothing.
+double share(int64_t part, int64_t whole);
 
 struct TextStatistics {
   int64_t words = 0;            // between spaces; a Chinese, Japanese or Korean character is one

@@ -169,7 +169,7 @@ void PieceReader::check_columns(const Importer& importer, const SourceFile& file
   };
   for (const FieldReader::Field& field : fields_.fields()) {
     if (field.config.optional) continue;
-    for (const std::string& column : field.columns())
+    for (const std::string& column : field.columns)
       check(column, cat("fields.", field.name, field.form ? ".template" : ".from"));
   }
   const auto number = file.source - config_.sources.data();

@@ -87,6 +87,11 @@ bool is_chinese(char32_t c) {
          (c >= 0x2F800 && c <= 0x2FA1F);
 }
 
+size_t count_code_points(std::string_view text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
 char32_t any_code_point(std::string_view text, size_t& position) {
   const auto first = static_cast<unsigned char>(text[position++]);
   if (first < 0x80) return first;

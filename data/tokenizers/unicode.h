@@ -44,6 +44,9 @@ uint8_t combining_class(char32_t c);
 // CJK ideographs as BERT counts them: no kana, no hangul.
 bool is_chinese(char32_t c);
 
+// Of well-formed UTF-8.
+size_t count_code_points(std::string_view text);
+
 // The code point at text[position], which moves behind it. Malformed bytes give U+FFFD, one byte each.
 char32_t any_code_point(std::string_view text, size_t& position);
 inline char32_t next_code_point(std::string_view text, size_t& position) {

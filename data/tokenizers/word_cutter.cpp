@@ -11,11 +11,6 @@ namespace {
 
 constexpr size_t kBasicPlane = 0x10000;
 
-size_t count_code_points(std::string_view text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
 }  // namespace
 
 void Pieces::add(std::string_view text, int32_t id) {

@@ -26,7 +26,7 @@ TaskRequest task_request(const RunConfig& config, const ShardSet& corpus, std::s
   request.model = config.model;
   request.task = config.task;
   request.max_length = config.data.max_length;
-  request.long_documents = long_documents_from_name(config.data.long_documents);
+  request.long_documents = long_documents_from_name(config.data.long_documents).value();
   request.seed = config.seed;
   request.dropout = config.train.dropout;
   if (!config.task.label.empty()) request.classes = corpus.field(config.task.label).classes;

@@ -157,17 +157,17 @@ std::vector<int64_t> mixed_lengths(size_t count, uint64_t seed) {
 TEST(BalancedShare, GivesEachExampleToOneRankInTheOrderOfTheStep) {
   for (const int64_t ranks : {1, 2, 3, 7, 64}) {
     for (const size_t count : {size_t{0}, size_t{1}, size_t{5}, size_t{33}, size_t{256}}) {
-      std::vector<int64_t> ids(count);
-      for (size_t i = 0; i < count; ++i) ids[i] = static_cast<int64_t>(1000 + i * 3);
+      std::vector<size_t> positions(count);
+      std::iota(positions.begin(), positions.end(), size_t{0});
       const std::vector<int64_t> lengths = mixed_lengths(count, count);
-      std::vector<int64_t> all;
+      std::vector<size_t> all;
       for (int64_t rank = 0; rank < ranks; ++rank) {
-        const std::vector<int64_t> share = balanced_share(ids, lengths, {rank, ranks});
+        const std::vector<size_t> share = balanced_share(lengths, {rank, ranks});
         EXPECT_TRUE(std::is_sorted(share.begin(), share.end()));
         all.insert(all.end(), share.begin(), share.end());
       }
       std::sort(all.begin(), all.end());
-      EXPECT_EQ(all, ids) << count << " examples, " << ranks << " ranks";
+      EXPECT_EQ(all, positions) << count << " examples, " << ranks << " ranks";
     }
   }
 }
@@ -176,8 +176,6 @@ TEST(BalancedShare, GivesEachExampleToOneRankInTheOrderOfTheStep) {
 TEST(BalancedShare, NoRankHasMoreThanFourThirdsOfTheLeastPossible) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
     const std::vector<int64_t> lengths = mixed_lengths(64, seed);
-    std::vector<int64_t> ids(lengths.size());
-    std::iota(ids.begin(), ids.end(), 0);
     int64_t all = 0, costliest = 0, most = 0;
     for (const int64_t length : lengths) {
       all += predicted_cost(length);
@@ -186,8 +184,7 @@ TEST(BalancedShare, NoRankHasMoreThanFourThirdsOfTheLeastPossible) {
     constexpr int64_t kRanks = 4;
     for (int64_t rank = 0; rank < kRanks; ++rank) {
       int64_t cost = 0;
-      for (const int64_t id : balanced_share(ids, lengths, {rank, kRanks}))
-        cost += predicted_cost(lengths[static_cast<size_t>(id)]);
+      for (const size_t i : balanced_share(lengths, {rank, kRanks})) cost += predicted_cost(lengths[i]);
       most = std::max(most, cost);
     }
     const double least = std::max(static_cast<double>(all) / kRanks, static_cast<double>(costliest));

@@ -107,9 +107,7 @@ TaskConfig plain_task(const nlohmann::json& config, const std::string& folder, c
 
 LongDocuments read_long_documents(const ModelLocation& location) {
   const std::string name = location.broadsheet.value("long_documents", "truncate");
-  for (const LongDocuments what : {LongDocuments::kTruncate, LongDocuments::kHeadTail, LongDocuments::kSplit}) {
-    if (name == long_documents_name(what)) return what;
-  }
+  if (const std::optional<LongDocuments> what = long_documents_from_name(name)) return *what;
   throw UserError({"model.broadsheet",
                    {location.weights_folder + "/broadsheet.json"},
                    "long_documents",

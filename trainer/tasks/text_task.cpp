@@ -124,8 +124,7 @@ PackSpec TextTask::pack_spec(Split split) const {
 }
 
 std::shared_ptr<const ShardSet> TextTask::examples_of(std::shared_ptr<const ShardSet> corpus) const {
-  if (setup_.long_documents != LongDocuments::kSplit) return corpus;
-  return in_pieces(std::move(corpus), setup_.task.text, text_budget(pack_spec(Split::kTrain)));
+  return broadsheet::examples_of(std::move(corpus), pack_spec(Split::kTrain));
 }
 
 std::vector<int64_t> first_pieces(const Batch& batch) {
@@ -137,6 +136,7 @@ std::vector<int64_t> first_pieces(const Batch& batch) {
 }
 
 at::Tensor mean_by_document(const at::Tensor& rows, const std::vector<int64_t>& firsts) {
+  if (static_cast<int64_t>(firsts.size()) == rows.size(0)) return rows;
   std::vector<at::Tensor> means;
   for (size_t d = 0; d < firsts.size(); ++d) {
     const int64_t end = d + 1 < firsts.size() ? firsts[d + 1] : rows.size(0);
