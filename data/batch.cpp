@@ -1,7 +1,6 @@
 #include "data/batch.h"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "core/errors.h"
@@ -31,7 +30,7 @@ class Packer {
     batch_.boundaries.push_back(0);
   }
 
-  void add(int64_t example, int64_t document, std::span<const int32_t> text, std::span<const int32_t> pair) {
+  void add(int64_t example, int64_t document, TokenIds text, TokenIds pair) {
     position_ = 0;
     if (!spec_.text_pair.empty() && text.size() + pair.size() > budget_) {
       // Only the first `budget` ids of either can survive.
@@ -105,9 +104,8 @@ Batch pack(const ShardSet& corpus, const PackSpec& spec, const std::vector<int64
   Packer packer(batch, spec, examples.size());
   for (const int64_t example : examples) {
     const auto text = corpus.tokens(spec.split, spec.text, example);
-    packer.add(
-        example, corpus.document_of(spec.split, example), text,
-        spec.text_pair.empty() ? std::span<const int32_t>() : corpus.tokens(spec.split, spec.text_pair, example));
+    packer.add(example, corpus.document_of(spec.split, example), text,
+               spec.text_pair.empty() ? TokenIds() : corpus.tokens(spec.split, spec.text_pair, example));
   }
   return batch;
 }
@@ -124,7 +122,7 @@ Batch pack_texts(const Tokenizer& tokenizer, const PackSpec& spec, const std::ve
     const int64_t pieces = spec.long_documents == LongDocuments::kSplit ? piece_count(size, text_budget(spec)) : 1;
     for (int64_t piece = 0; piece < pieces; ++piece) {
       const auto [begin, end] = piece_bounds(size, piece, pieces);
-      const auto part = std::span(text).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+      const TokenIds part = TokenIds(text).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
       packer.add(batch.sequences(), static_cast<int64_t>(i), part, pair);
     }
   }

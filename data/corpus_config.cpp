@@ -11,18 +11,20 @@
 #include "data/cleaning/identifiers.h"
 #include "data/cleaning/language.h"
 #include "data/corpus_tables.h"
+#include "data/field_reader.h"
 #include "data/field_template.h"
 #include "data/importers/importer.h"
 
 namespace broadsheet {
 namespace {
 
-const std::vector<std::pair<std::string, FieldKind>>& built_kinds() {
-  static const std::vector<std::pair<std::string, FieldKind>> kinds = {
-      {"id", FieldKind::kId},       {"text", FieldKind::kText},     {"label", FieldKind::kLabel},
-      {"score", FieldKind::kScore}, {"number", FieldKind::kNumber}, {"category", FieldKind::kCategory},
-      {"group", FieldKind::kGroup}, {"time", FieldKind::kTime},     {"split", FieldKind::kSplit}};
-  return kinds;
+const std::vector<std::pair<std::string, FieldKind>>& kinds() {
+  static const std::vector<std::pair<std::string, FieldKind>> all = {
+      {"id", FieldKind::kId},         {"text", FieldKind::kText},     {"label", FieldKind::kLabel},
+      {"score", FieldKind::kScore},   {"number", FieldKind::kNumber}, {"category", FieldKind::kCategory},
+      {"group", FieldKind::kGroup},   {"time", FieldKind::kTime},     {"split", FieldKind::kSplit},
+      {"labels", FieldKind::kLabels}, {"tags", FieldKind::kTags},     {"list", FieldKind::kList}};
+  return all;
 }
 
 bool is_folder(const std::string& path) {
@@ -122,8 +124,11 @@ void check_field(const FieldConfig& field, const std::string& prefix, ConfigRead
                    "correct it; the dialect is ECMAScript (JavaScript)");
     }
   }
-  if (!label && !field.values.empty())
-    reader.fault(values, "config.conflict", "only kind label has values", "remove it");
+  if (!has_classes(field.kind) && !field.values.empty())
+    reader.fault(values, "config.conflict", "only kinds label, labels and tags have values", "remove it");
+  if (!is_list_kind(field.kind) && !field.separator.empty())
+    reader.fault(join_key(prefix, "separator"), "config.conflict", "only kinds labels, tags and list have a separator",
+                 "remove it");
   if (!label && !field.bins.empty()) reader.fault(bins, "config.conflict", "only kind label has bins", "remove it");
   if (!field.values.empty() && !field.bins.empty()) {
     reader.fault(values, "config.conflict", "found both values and bins", "keep one: the bins' names are the classes");
@@ -333,12 +338,13 @@ const Section<FieldConfig>& field_section() {
                "Column or JSON key; without it the field's own name. Format text: text or line.")
           .key("template", &FieldConfig::text_template, text(),
                "text, id, group, category: made of several columns, each in braces: \"{title}\\n\\n{body}\".")
-          .key("kind", &FieldConfig::kind, enum_of(built_kinds(), {"labels", "tags", "list"}), "What the value is.",
-               Need::kRequired)
+          .key("kind", &FieldConfig::kind, enum_of(kinds()), "What the value is.", Need::kRequired)
           .key("pattern", &FieldConfig::pattern, text(),
                "group, id: a regular expression (ECMAScript); its first capture is the value.")
           .key("values", &FieldConfig::values, list_of(text()),
-               "label: the classes in order; without it those found, sorted.")
+               "label, labels, tags: the classes in order; without it those found, sorted.")
+          .key("separator", &FieldConfig::separator, text(),
+               "labels, tags, list: stands between the values where they come as one text; without it white space.")
           .key("bins", &FieldConfig::bins, map_of(interval()),
                "label from a number: class -> [low, high); the highest bin includes its high end.")
           .key("optional", &FieldConfig::optional, boolean(), "A missing value is not a fault.")

@@ -34,7 +34,8 @@ struct FieldConfig {
   std::string text_template;  // text, id, group, category: several columns instead, "{title}\n\n{body}"
   FieldKind kind = FieldKind::kText;
   std::string pattern;              // group, id: a regular expression (ECMAScript); its first capture is the value
-  std::vector<std::string> values;  // label: the classes in order; empty: those found, sorted
+  std::vector<std::string> values;  // label, labels, tags: the classes in order; empty: those found, sorted
+  std::string separator;            // labels, tags, list: between the values of a text; empty: white space
   std::map<std::string, std::pair<double, double>>
       bins;               // label from a number: name -> [low, high), the highest bin closed
   bool optional = false;  // a missing value is not a fault

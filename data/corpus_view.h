@@ -23,7 +23,7 @@ class CorpusView : public ShardSet {
   }
   const std::vector<FieldInfo>& fields() const override { return corpus_->fields(); }
 
-  std::span<const int32_t> tokens(Split split, const std::string& field, int64_t number) const override {
+  TokenIds tokens(Split split, const std::string& field, int64_t number) const override {
     const auto [of, document] = locate(split, number);
     return corpus_->tokens(of, field, document);
   }
@@ -34,6 +34,14 @@ class CorpusView : public ShardSet {
   int32_t label(Split split, const std::string& field, int64_t number) const override {
     const auto [of, document] = locate(split, number);
     return corpus_->label(of, field, document);
+  }
+  std::vector<int32_t> labels(Split split, const std::string& field, int64_t number) const override {
+    const auto [of, document] = locate(split, number);
+    return corpus_->labels(of, field, document);
+  }
+  std::vector<std::string> list(Split split, const std::string& field, int64_t number) const override {
+    const auto [of, document] = locate(split, number);
+    return corpus_->list(of, field, document);
   }
   double number(Split split, const std::string& field, int64_t number) const override {
     const auto [of, document] = locate(split, number);

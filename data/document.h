@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace broadsheet {
 
@@ -29,6 +30,8 @@ struct Document {
   SourcePlace place;
   std::map<std::string, std::string, std::less<>> values;  // JSON: numbers and booleans as written, null left out
   std::set<std::string, std::less<>> nested;               // JSON: names whose value is an object or an array
+  // JSON: of these, arrays of values alone (null left out).
+  std::map<std::string, std::vector<std::string>, std::less<>> lists;
 };
 
 // What an importer yields: a document or, when `rejected`, the place and the reason of a malformed record.

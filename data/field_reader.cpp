@@ -52,12 +52,6 @@ FieldReader::Field make_field(const std::string& name, const FieldConfig& config
   if (!is_name(name))
     faults.add(
         {"corpus.field_name", {}, key, cat("'", name, "' is not a field's name"), "use letters, digits, _ and -"});
-  if (config.kind == FieldKind::kLabels || config.kind == FieldKind::kTags || config.kind == FieldKind::kList)
-    faults.add({"corpus.not_yet",
-                {},
-                key + ".kind",
-                cat("kind: ", kind_name(config.kind), " is not in this version"),
-                "use id, text, label, score, number, category, group, time or split"});
   if (!config.text_template.empty()) {
     try {
       field.form.emplace(config.text_template);
@@ -83,7 +77,7 @@ FieldReader::Field make_field(const std::string& name, const FieldConfig& config
                   "see ECMAScript regular expressions"});
     }
   }
-  if (config.kind == FieldKind::kLabel) {
+  if (has_classes(config.kind)) {
     field.classes = config.values;
     if (!config.bins.empty()) {
       field.classes.clear();
@@ -135,6 +129,18 @@ std::string normal_split(std::string_view text) {
   return "";
 }
 
+// The values of a list that is written as one text: between `separator`s or, when that is empty, white space.
+std::vector<std::string> cut_list(std::string_view text, std::string_view separator) {
+  constexpr std::string_view kSpaces = " \t\r\n";
+  std::vector<std::string> items;
+  while (true) {
+    const size_t end = separator.empty() ? text.find_first_of(kSpaces) : text.find(separator);
+    items.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return items;
+    text.remove_prefix(end + (separator.empty() ? 1 : separator.size()));
+  }
+}
+
 bool read_digits(std::string_view& text, size_t count, int& value) {
   if (text.size() < count) return false;
   const auto [end, error] = std::from_chars(text.data(), text.data() + count, value);
@@ -180,6 +186,18 @@ std::optional<double> parse_clock(std::string_view text) {
 bool is_string_kind(FieldKind kind) {
   return kind == FieldKind::kId || kind == FieldKind::kGroup || kind == FieldKind::kCategory ||
          kind == FieldKind::kSplit;
+}
+
+bool is_list_kind(FieldKind kind) {
+  return kind == FieldKind::kLabels || kind == FieldKind::kTags || kind == FieldKind::kList;
+}
+
+bool has_offsets(FieldKind kind) {
+  return kind == FieldKind::kText || is_string_kind(kind) || is_list_kind(kind);
+}
+
+bool has_classes(FieldKind kind) {
+  return kind == FieldKind::kLabel || kind == FieldKind::kLabels || kind == FieldKind::kTags;
 }
 
 bool is_number_kind(FieldKind kind) {
@@ -267,6 +285,10 @@ std::optional<Rejection> FieldReader::read(const Document& document, Row& row) c
   row.assign(fields_.size(), Value());
   for (size_t i = 0; i < fields_.size(); ++i) {
     const Field& field = fields_[i];
+    if (is_list_kind(field.config.kind)) {
+      if (auto rejection = read_list(field, document, row[i])) return rejection;
+      continue;
+    }
     std::optional<std::string> text;
     if (auto rejection = find_text(field, document, text)) return rejection;
     const bool is_text = field.config.kind == FieldKind::kText;
@@ -277,6 +299,36 @@ std::optional<Rejection> FieldReader::read(const Document& document, Row& row) c
     }
     if (auto rejection = read_field(field, *text, row[i])) return rejection;
   }
+  return std::nullopt;
+}
+
+// A JSON array, or a text that is cut where `separator` says. An empty list is a value like any other.
+std::optional<Rejection> FieldReader::read_list(const Field& field, const Document& document, Value& value) {
+  const std::string& column = field.config.from;
+  if (const auto list = document.lists.find(column); list != document.lists.end()) {
+    value.items = list->second;
+  } else if (document.nested.count(column) > 0) {
+    return Rejection{"wrong_type",
+                     cat("field ", field.name, " is an object or a list of them, wanted a list of values")};
+  } else if (const auto text = document.values.find(column); text != document.values.end()) {
+    value.items = cut_list(text->second, field.config.separator);
+  } else if (!field.config.optional) {
+    return Rejection{"missing_field", cat("field ", field.name, " has no value (from: ", column, ")")};
+  }
+  for (std::string& item : value.items) item = std::string(trim(item));
+  std::erase(value.items, "");
+  if (field.config.kind == FieldKind::kLabels) {  // a set
+    std::sort(value.items.begin(), value.items.end());
+    value.items.erase(std::unique(value.items.begin(), value.items.end()), value.items.end());
+  }
+  if (field.classes.empty()) return std::nullopt;
+  for (const std::string& item : value.items) {
+    const auto found = std::find(field.classes.begin(), field.classes.end(), item);
+    if (found == field.classes.end())
+      return Rejection{"unknown_label", cat("field ", field.name, ": none of its ", field.classes.size(), " classes")};
+    value.labels.push_back(static_cast<int32_t>(found - field.classes.begin()));
+  }
+  if (field.config.kind == FieldKind::kLabels) std::sort(value.labels.begin(), value.labels.end());
   return std::nullopt;
 }
 

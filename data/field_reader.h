@@ -21,6 +21,8 @@ struct Value {
   std::string text;  // text, id, group, category, split; label: the name of the class, or empty
   double number = std::numeric_limits<double>::quiet_NaN();  // score, number, time (seconds since 1970, UTC)
   int32_t label = kNoClass;
+  std::vector<std::string> items;  // list; labels, tags: the names of the classes
+  std::vector<int32_t> labels;     // labels, tags with declared classes: those of the items
 };
 using Row = std::vector<Value>;  // one per field, in the order of FieldReader::fields()
 
@@ -50,6 +52,7 @@ class FieldReader {
  private:
   std::optional<Rejection> find_text(const Field& field, const Document& document,
                                      std::optional<std::string>& text) const;
+  static std::optional<Rejection> read_list(const Field& field, const Document& document, Value& value);
   std::optional<Rejection> read_field(const Field& field, const std::string& text, Value& value) const;
 
   std::vector<Field> fields_;
@@ -62,6 +65,12 @@ std::optional<double> parse_number(std::string_view text);
 
 // True for the kinds whose values are bytes in the shard: id, group, category, split.
 bool is_string_kind(FieldKind kind);
+// True for the kinds of which a document may have any number of values: labels, tags, list.
+bool is_list_kind(FieldKind kind);
+// True for the kinds whose values have a length of their own: text, strings and lists.
+bool has_offsets(FieldKind kind);
+// True for the kinds whose values are ids of classes: label, labels, tags.
+bool has_classes(FieldKind kind);
 // True for score, number, time.
 bool is_number_kind(FieldKind kind);
 const char* kind_name(FieldKind kind);

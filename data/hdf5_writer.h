@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +50,13 @@ class Hdf5Writer {
   void group(const std::string& name);
   void dataset(const std::string& name, const std::vector<int32_t>& values) {
     write_all(name, sizeof(int32_t), H5T_STD_I32LE, H5T_NATIVE_INT32, values.data(), values.size());
+  }
+  void dataset(const std::string& name, std::span<const uint16_t> values) {
+    write_all(name, sizeof(uint16_t), H5T_STD_U16LE, H5T_NATIVE_UINT16, values.data(), values.size());
+  }
+  // Of values that are not negative.
+  void unsigned_dataset(const std::string& name, std::span<const int32_t> values) {
+    write_all(name, sizeof(int32_t), H5T_STD_U32LE, H5T_NATIVE_UINT32, values.data(), values.size());
   }
   void dataset(const std::string& name, const std::vector<int64_t>& values) {
     write_all(name, sizeof(int64_t), H5T_STD_I64LE, H5T_NATIVE_INT64, values.data(), values.size());

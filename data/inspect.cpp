@@ -49,12 +49,20 @@ nlohmann::json number_summary(const ShardSet& corpus, Split split, const std::st
   return json;
 }
 
+std::vector<int32_t> labels_of(const ShardSet& corpus, Split split, const FieldInfo& field, int64_t document) {
+  if (field.kind != FieldKind::kLabel) return corpus.labels(split, field.name, document);
+  const int32_t label = corpus.label(split, field.name, document);
+  return label == kNoClass ? std::vector<int32_t>() : std::vector<int32_t>{label};
+}
+
+// By class, how many times; and how many documents have none.
 nlohmann::json label_counts(const ShardSet& corpus, Split split, const FieldInfo& field) {
   std::vector<int64_t> counts(field.classes.size(), 0);
   int64_t missing = 0;
   for (int64_t document = 0; document < corpus.size(split); ++document) {
-    const int32_t label = corpus.label(split, field.name, document);
-    ++(label == kNoClass ? missing : counts[static_cast<size_t>(label)]);
+    const std::vector<int32_t> labels = labels_of(corpus, split, field, document);
+    for (const int32_t label : labels) ++counts[static_cast<size_t>(label)];
+    missing += labels.empty() ? 1 : 0;
   }
   nlohmann::json json = nlohmann::json::object();
   for (size_t i = 0; i < counts.size(); ++i) json[field.classes[i]] = counts[i];
@@ -62,7 +70,7 @@ nlohmann::json label_counts(const ShardSet& corpus, Split split, const FieldInfo
   return json;
 }
 
-uint64_t hash_of(std::span<const int32_t> ids) {
+uint64_t hash_of(TokenIds ids) {
   uint64_t hash = ids.size();
   for (const int32_t id : ids) hash = mix(hash, static_cast<uint64_t>(id));
   return hash;
@@ -131,6 +139,12 @@ nlohmann::json sample(const ShardSet& corpus, const Tokenizer* tokenizer, Split 
       const int32_t label = corpus.label(split, field.name, document);
       json[field.name] =
           label == kNoClass ? nlohmann::json() : nlohmann::json(field.classes[static_cast<size_t>(label)]);
+    } else if (has_classes(field.kind)) {
+      json[field.name] = nlohmann::json::array();
+      for (const int32_t label : corpus.labels(split, field.name, document))
+        json[field.name].push_back(field.classes[static_cast<size_t>(label)]);
+    } else if (field.kind == FieldKind::kList) {
+      json[field.name] = corpus.list(split, field.name, document);
     } else if (is_number_kind(field.kind)) {
       const double number = corpus.number(split, field.name, document);
       json[field.name] = std::isnan(number) ? nlohmann::json() : nlohmann::json(number);
@@ -150,7 +164,13 @@ nlohmann::json inspect_split(const ShardSet& corpus, const Tokenizer* tokenizer,
         lengths.push_back(static_cast<int64_t>(corpus.tokens(split, field.name, document).size()));
       json["tokens"][field.name] = length_summary(std::move(lengths));
     }
-    if (field.kind == FieldKind::kLabel) json["labels"][field.name] = label_counts(corpus, split, field);
+    if (field.kind == FieldKind::kList) {
+      std::vector<int64_t> lengths;
+      for (int64_t document = 0; document < corpus.size(split); ++document)
+        lengths.push_back(static_cast<int64_t>(corpus.list(split, field.name, document).size()));
+      json["items"][field.name] = length_summary(std::move(lengths));
+    }
+    if (has_classes(field.kind)) json["labels"][field.name] = label_counts(corpus, split, field);
     if (is_number_kind(field.kind)) json["numbers"][field.name] = number_summary(corpus, split, field.name);
   }
   json["samples"] = nlohmann::json::array();
@@ -173,7 +193,7 @@ nlohmann::json inspect_corpus(const std::string& folder, int samples) {
   nlohmann::json fields = nlohmann::json::array();
   for (const FieldInfo& field : corpus->fields()) {
     fields.push_back({{"name", field.name}, {"kind", kind_name(field.kind)}});
-    if (field.kind == FieldKind::kLabel) fields.back()["classes"] = field.classes;
+    if (has_classes(field.kind)) fields.back()["classes"] = field.classes;
   }
   nlohmann::json json = {{"schema", 1},
                          {"name", corpus->name()},

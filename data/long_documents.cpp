@@ -36,10 +36,10 @@ class InPieces : public CorpusView {
   }
   int64_t document_of(Split split, int64_t example) const override { return find(split, example).document; }
 
-  std::span<const int32_t> tokens(Split split, const std::string& text_field, int64_t example) const override {
+  TokenIds tokens(Split split, const std::string& text_field, int64_t example) const override {
     if (text_field != field_) return CorpusView::tokens(split, text_field, example);
     const Place place = find(split, example);
-    const std::span<const int32_t> all = corpus_->tokens(split, field_, place.document);
+    const TokenIds all = corpus_->tokens(split, field_, place.document);
     const auto [begin, end] = piece_bounds(static_cast<int64_t>(all.size()), place.piece, place.pieces);
     return all.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
   }

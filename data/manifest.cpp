@@ -38,7 +38,7 @@ void check_name(const std::string& name) {
 
 nlohmann::json field_json(const FieldInfo& field) {
   nlohmann::json json = {{"name", field.name}, {"kind", kind_name(field.kind)}};
-  if (field.kind == FieldKind::kLabel) json["classes"] = field.classes;
+  if (has_classes(field.kind)) json["classes"] = field.classes;
   return json;
 }
 
@@ -47,7 +47,7 @@ FieldInfo read_field(const nlohmann::json& json) {
   field.name = json.at("name").get<std::string>();
   field.kind = kind_from_name(json.at("kind").get<std::string>());
   if (field.name.empty() || field.name.find_first_of("/.") != std::string::npos) wrong("a field's name is unusable");
-  if (field.kind == FieldKind::kLabel) field.classes = json.at("classes").get<std::vector<std::string>>();
+  if (has_classes(field.kind)) field.classes = json.at("classes").get<std::vector<std::string>>();
   return field;
 }
 
@@ -98,10 +98,10 @@ ManifestSplit read_split(const nlohmann::json& json, const Manifest& manifest) {
 void parse(Manifest& manifest, const std::string& text, const std::string& path) {
   const nlohmann::json json = nlohmann::json::parse(text);
   if (json.at("format") != kFormatName) wrong("is not the manifest of a corpus");
-  if (const int64_t version = count_at(json, "version"); version != kCorpusFormatVersion)
+  if (const int64_t version = count_at(json, "version"); version < 1 || version > kCorpusFormatVersion)
     throw UserError("corpus.version",
-                    cat(path, ": format version ", version, ", this program reads ", kCorpusFormatVersion),
-                    "prepare the corpus again");
+                    cat(path, ": format version ", version, ", this program reads 1 to ", kCorpusFormatVersion),
+                    "read it with the program that made it, or prepare the corpus again");
   manifest.name = json.at("name").get<std::string>();
   manifest.tokenizer_fingerprint = json.at("tokenizer").at("fingerprint").get<std::string>();
   const int64_t vocab_size = count_at(json.at("tokenizer"), "vocab_size");
@@ -207,6 +207,7 @@ nlohmann::json corpus_configuration(const CorpusConfig& config) {
         {"from", field.from}, {"kind", kind_name(field.kind)}, {"pattern", field.pattern}, {"values", field.values},
         {"bins", bins},       {"optional", field.optional}};
     if (!field.text_template.empty()) fields[name]["template"] = field.text_template;
+    if (!field.separator.empty()) fields[name]["separator"] = field.separator;
   }
   for (const SourceConfig& source : config.sources) sources.push_back(source_json(source));
   return {{"name", config.name},

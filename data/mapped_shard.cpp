@@ -44,6 +44,21 @@ void view(std::span<const T>& span, const std::string& path, std::string_view by
   if (place.count > 0) span = {reinterpret_cast<const T*>(bytes.data() + place.offset), place.count};
 }
 
+// Of either width.
+void view_tokens(TokenIds& ids, const std::string& path, std::string_view bytes, const ShardLayout& layout,
+                 const std::string& name) {
+  const auto found = layout.datasets.find(name);
+  if (found != layout.datasets.end() && found->second.width == sizeof(uint16_t)) {
+    std::span<const uint16_t> narrow;
+    view(narrow, path, bytes, layout, name);
+    ids = narrow;
+    return;
+  }
+  std::span<const int32_t> wide;
+  view(wide, path, bytes, layout, name);
+  ids = wide;
+}
+
 }  // namespace
 
 std::string shard_structure(const std::string& path, std::string_view bytes, const ShardLayout& layout) {
@@ -67,10 +82,10 @@ std::string shard_structure(const std::string& path, std::string_view bytes, con
   return sha.hex();
 }
 
-std::span<const int32_t> MappedShard::tokens(const Column& column, size_t row) const {
+TokenIds MappedShard::tokens(const Column& column, size_t row) const {
   file_.require_readable(&column.offsets[row], 2 * sizeof column.offsets[row]);
   const auto begin = static_cast<size_t>(column.offsets[row]), end = static_cast<size_t>(column.offsets[row + 1]);
-  const std::span<const int32_t> ids = column.tokens.subspan(begin, end - begin);
+  const TokenIds ids = column.tokens.subspan(begin, end - begin);
   file_.require_readable(ids.data(), ids.size_bytes());
   return ids;
 }
@@ -90,14 +105,26 @@ std::unique_ptr<MappedShard> MappedShard::open(const std::string& path, const Ex
   for (const auto& [name, kind] : expected.fields) {
     const std::string folder = "fields/" + name;
     Column column;
-    if (kind == FieldKind::kText || is_string_kind(kind)) {
+    if (has_offsets(kind)) {
       view(column.offsets, path, bytes, layout, folder + "/offsets");
+      size_t end = 0;  // of what the offsets point into
       if (kind == FieldKind::kText) {
-        view(column.tokens, path, bytes, layout, folder + "/tokens");
-      } else {
+        view_tokens(column.tokens, path, bytes, layout, folder + "/tokens");
+        end = column.tokens.size();
+      } else if (is_string_kind(kind)) {
         view(column.bytes, path, bytes, layout, folder + "/bytes");
+        end = column.bytes.size();
+      } else if (kind == FieldKind::kList) {
+        view(column.items, path, bytes, layout, folder + "/items");
+        view(column.bytes, path, bytes, layout, folder + "/bytes");
+        if (column.items.empty()) bad_shard(path, cat("dataset ", folder, "/items is empty"));
+        end = column.items.size() - 1;
+        check_offsets(path, name, column.items, static_cast<int64_t>(end), column.bytes.size());
+      } else {
+        view(column.labels, path, bytes, layout, folder + "/values");
+        end = column.labels.size();
       }
-      check_offsets(path, name, column.offsets, expected.documents, column.tokens.size() + column.bytes.size());
+      check_offsets(path, name, column.offsets, expected.documents, end);
     } else if (kind == FieldKind::kLabel) {
       view(column.labels, path, bytes, layout, folder + "/values");
       one_each(folder, column.labels.size());

@@ -44,6 +44,16 @@ class LayoutReader {
 
 }  // namespace
 
+ShardColumn empty_column(const std::string& name, FieldKind kind, int64_t vocab_size) {
+  ShardColumn column;
+  column.name = name;
+  column.kind = kind;
+  column.tokens = TokenList(ids_are_short(vocab_size));
+  if (has_offsets(kind)) column.offsets.push_back(0);
+  if (kind == FieldKind::kList) column.items.push_back(0);
+  return column;
+}
+
 ShardLayout write_shard(const std::string& path, const ShardData& data) {
   Hdf5Writer writer(path);
   writer.attribute("format_version", kCorpusFormatVersion);
@@ -54,13 +64,19 @@ ShardLayout write_shard(const std::string& path, const ShardData& data) {
   for (const ShardColumn& column : data.columns) {
     const std::string folder = "fields/" + column.name;
     writer.group(folder);
+    if (has_offsets(column.kind)) writer.dataset(folder + "/offsets", column.offsets);
     if (column.kind == FieldKind::kText) {
-      writer.dataset(folder + "/offsets", column.offsets);
-      writer.dataset(folder + "/tokens", column.tokens);
+      const TokenIds ids = column.tokens.view();
+      if (ids.is_short())
+        writer.dataset(folder + "/tokens", ids.shorts());
+      else
+        writer.unsigned_dataset(folder + "/tokens", ids.longs());
     } else if (is_string_kind(column.kind)) {
-      writer.dataset(folder + "/offsets", column.offsets);
       writer.dataset(folder + "/bytes", column.bytes);
-    } else if (column.kind == FieldKind::kLabel) {
+    } else if (column.kind == FieldKind::kList) {
+      writer.dataset(folder + "/items", column.items);
+      writer.dataset(folder + "/bytes", column.bytes);
+    } else if (has_classes(column.kind)) {
       writer.dataset(folder + "/values", column.labels);
     } else {
       writer.dataset(folder + "/values", column.numbers);
@@ -75,23 +91,6 @@ ShardLayout write_shard(const std::string& path, const ShardData& data) {
   for (const auto& [name, width] : writer.datasets()) layout.datasets[name] = reader.locate(name, width);
   layout.structure = shard_structure(path, MappedFile(path).bytes(), layout);
   return layout;
-}
-
-void renumber_labels(const std::string& path, const ShardLayout& layout, const std::string& field,
-                     const std::vector<int32_t>& ids) {
-  const ShardLayout::Place place = layout.datasets.at("fields/" + field + "/values");
-  std::vector<int32_t> values(place.count);
-  const auto bytes = static_cast<ssize_t>(place.count * sizeof(int32_t));
-  const auto offset = static_cast<off_t>(place.offset);
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-  bool done = descriptor >= 0 && ::pread(descriptor, values.data(), static_cast<size_t>(bytes), offset) == bytes;
-  for (int32_t& value : values)
-    if (value != kNoClass) value = ids.at(static_cast<size_t>(value));
-  done = done && ::pwrite(descriptor, values.data(), static_cast<size_t>(bytes), offset) == bytes &&
-         ::fsync(descriptor) == 0;
-  const std::string why = std::strerror(errno);
-  if (descriptor >= 0) ::close(descriptor);
-  if (!done) cannot_write_hdf5(path, why);
 }
 
 }  // namespace broadsheet

@@ -12,6 +12,7 @@
 
 #include "data/corpus_config.h"
 #include "data/mapped_file.h"
+#include "data/token_ids.h"
 
 namespace broadsheet {
 
@@ -19,18 +20,22 @@ namespace broadsheet {
 inline constexpr uint64_t kShardAlignment = 8;
 
 // Bumped when a reader of the old version could misread a file; old versions keep loading.
-inline constexpr int64_t kCorpusFormatVersion = 1;
+// 2: tokens may be 16 bits wide; fields of kind labels, tags and list.
+inline constexpr int64_t kCorpusFormatVersion = 2;
 
 // One field of a shard in memory. Which vectors are used depends on the kind.
 struct ShardColumn {
   std::string name;
   FieldKind kind = FieldKind::kText;
-  std::vector<int32_t> tokens;   // text: [tokens] ids of all documents, end to end
-  std::string bytes;             // id, group, category, split: [bytes] UTF-8 of all documents, end to end
-  std::vector<int64_t> offsets;  // text and strings: [documents + 1]
-  std::vector<int32_t> labels;   // label: [documents] class ids, -1: missing
+  TokenList tokens;              // text: [tokens] ids of all documents, end to end
+  std::string bytes;             // strings: UTF-8 of all documents, end to end; list: of all items
+  std::vector<int64_t> offsets;  // [documents + 1] into tokens, bytes (strings), labels (labels, tags) or items (list)
+  std::vector<int64_t> items;    // list: [items + 1] into bytes
+  std::vector<int32_t> labels;   // label: [documents] class ids, -1: missing; labels, tags: of all documents
   std::vector<double> numbers;   // score, number, time: [documents], NaN: missing
 };
+// Without documents. Token ids are as wide as the vocabulary needs.
+ShardColumn empty_column(const std::string& name, FieldKind kind, int64_t vocab_size);
 
 struct ShardData {
   std::string split;
@@ -58,20 +63,15 @@ struct ShardLayout {
 ShardLayout write_shard(const std::string& path, const ShardData& data);
 // ShardLayout::structure of a file's bytes. UserError("corpus.shard") when datasets overlap or lie outside.
 std::string shard_structure(const std::string& path, std::string_view bytes, const ShardLayout& layout);
-// Replaces each class id `c` of a label field by `ids[c]`: classes that are found in the data get their final numbers
-// only when all documents are known.
-void renumber_labels(const std::string& path, const ShardLayout& layout, const std::string& field,
-                     const std::vector<int32_t>& ids);
-
 // A shard, memory-mapped read-only. Everything but ids and labels is checked when it is opened: size, layout against
 // the file, structure (HDF5's own bytes, so that it is the very file that was written) and offsets against what they
 // point into. ShardSet checks ids and labels when they are asked for.
 class MappedShard {
  public:
   struct Column {
-    std::span<const int32_t> tokens;
+    TokenIds tokens;
     std::span<const char> bytes;
-    std::span<const int64_t> offsets;
+    std::span<const int64_t> offsets, items;
     std::span<const int32_t> labels;
     std::span<const double> numbers;
   };
@@ -88,7 +88,7 @@ class MappedShard {
   int64_t documents() const { return documents_; }
   const Column& column(size_t field) const { return columns_[field]; }
   // Token ids of one row of a text column. RunError("io.read") as MappedFile::require_readable().
-  std::span<const int32_t> tokens(const Column& column, size_t row) const;
+  TokenIds tokens(const Column& column, size_t row) const;
   std::span<const int32_t> source_files() const { return source_files_; }
   std::span<const int64_t> source_lines() const { return source_lines_; }
 

@@ -16,6 +16,19 @@ namespace {
 
 constexpr size_t kSplits = 3;
 
+// As unsigned, negative ids are large.
+template <class T>
+uint32_t largest_of(std::span<const T> ids) {
+  uint32_t largest = 0;
+  for (const T id : ids) largest = std::max(largest, static_cast<uint32_t>(id));
+  return largest;
+}
+
+std::string text_between(std::span<const char> bytes, std::span<const int64_t> offsets, size_t row) {
+  const auto begin = static_cast<size_t>(offsets[row]), end = static_cast<size_t>(offsets[row + 1]);
+  return {bytes.data() + begin, end - begin};
+}
+
 class Hdf5ShardSet : public ShardSet {
  public:
   explicit Hdf5ShardSet(const std::string& folder) : folder_(folder), manifest_(Manifest::load(folder)) {
@@ -58,12 +71,11 @@ class Hdf5ShardSet : public ShardSet {
     return total;
   }
 
-  std::span<const int32_t> tokens(Split split, const std::string& text_field, int64_t document) const override {
+  TokenIds tokens(Split split, const std::string& text_field, int64_t document) const override {
     const size_t index = find(text_field, "text", [](FieldKind kind) { return kind == FieldKind::kText; });
     const auto [shard, row] = locate(split, document);
-    const std::span<const int32_t> ids = shard->tokens(shard->column(index), row);
-    uint32_t largest = 0;  // as unsigned, negative ids are large
-    for (const int32_t id : ids) largest = std::max(largest, static_cast<uint32_t>(id));
+    const TokenIds ids = shard->tokens(shard->column(index), row);
+    const uint32_t largest = std::max(largest_of(ids.shorts()), largest_of(ids.longs()));
     if (largest >= static_cast<uint32_t>(manifest_.vocab_size)) damaged(split, document, text_field);
     return ids;
   }
@@ -84,6 +96,28 @@ class Hdf5ShardSet : public ShardSet {
     return value;
   }
 
+  std::vector<int32_t> labels(Split split, const std::string& name, int64_t document) const override {
+    const size_t index = find(name, "labels or tags",
+                              [](FieldKind kind) { return kind == FieldKind::kLabels || kind == FieldKind::kTags; });
+    const auto [shard, row] = locate(split, document);
+    const MappedShard::Column& column = shard->column(index);
+    const auto begin = static_cast<size_t>(column.offsets[row]), end = static_cast<size_t>(column.offsets[row + 1]);
+    const std::span<const int32_t> ids = column.labels.subspan(begin, end - begin);
+    if (!ids.empty() && largest_of(ids) >= manifest_.fields[index].classes.size()) damaged(split, document, name);
+    return {ids.begin(), ids.end()};
+  }
+
+  std::vector<std::string> list(Split split, const std::string& name, int64_t document) const override {
+    const size_t index = find(name, "list", [](FieldKind kind) { return kind == FieldKind::kList; });
+    const auto [shard, row] = locate(split, document);
+    const MappedShard::Column& column = shard->column(index);
+    std::vector<std::string> items;
+    for (auto item = static_cast<size_t>(column.offsets[row]); item < static_cast<size_t>(column.offsets[row + 1]);
+         ++item)
+      items.push_back(text_between(column.bytes, column.items, item));
+    return items;
+  }
+
   double number(Split split, const std::string& name, int64_t document) const override {
     const size_t index = find(name, "score, number or time", is_number_kind);
     const auto [shard, row] = locate(split, document);
@@ -93,9 +127,7 @@ class Hdf5ShardSet : public ShardSet {
   std::string string(Split split, const std::string& name, int64_t document) const override {
     const size_t index = find(name, "id, group, category or split", is_string_kind);
     const auto [shard, row] = locate(split, document);
-    const MappedShard::Column& column = shard->column(index);
-    const auto begin = static_cast<size_t>(column.offsets[row]), end = static_cast<size_t>(column.offsets[row + 1]);
-    return std::string(column.bytes.data() + begin, end - begin);
+    return text_between(shard->column(index).bytes, shard->column(index).offsets, row);
   }
 
  private:

@@ -1,15 +1,15 @@
-// ShardSet: a prepared corpus, read. The format (HDF5, version 1) is described in docs/corpus_format.md.
+// ShardSet: a prepared corpus, read. The format (HDF5, version 2) is described in docs/corpus_format.md.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "data/corpus_config.h"
+#include "data/token_ids.h"
 
 namespace broadsheet {
 
@@ -21,7 +21,7 @@ Split split_from_name(const std::string& name);  // UserError when it is none of
 struct FieldInfo {
   std::string name;
   FieldKind kind = FieldKind::kText;
-  std::vector<std::string> classes;  // label: names by id
+  std::vector<std::string> classes;  // label, labels, tags: names by id
 };
 
 // A corpus opened for reading: cheap to open (no token is read), random access to any document in O(1), thread-safe.
@@ -50,12 +50,15 @@ class ShardSet {
   virtual int64_t document_of(Split /*split*/, int64_t example) const { return example; }
   virtual int64_t total_tokens(Split split, const std::string& text_field) const = 0;
   // Token ids of a text field of one document: untruncated, without special tokens. Valid while the set lives.
-  virtual std::span<const int32_t> tokens(Split split, const std::string& text_field, int64_t document) const = 0;
+  virtual TokenIds tokens(Split split, const std::string& text_field, int64_t document) const = 0;
   // How many tokens() gives, without reading them.
   virtual int64_t token_count(Split split, const std::string& text_field, int64_t document) const {
     return static_cast<int64_t>(tokens(split, text_field, document).size());
   }
   virtual int32_t label(Split split, const std::string& label_field, int64_t document) const = 0;  // class id
+  // Ids of classes: labels ascending, each once; tags in their order. Empty where they are missing.
+  virtual std::vector<int32_t> labels(Split split, const std::string& field, int64_t document) const = 0;
+  virtual std::vector<std::string> list(Split split, const std::string& field, int64_t document) const = 0;
   virtual double number(Split split, const std::string& field, int64_t document) const = 0;       // score, number, time
   virtual std::string string(Split split, const std::string& field, int64_t document) const = 0;  // id, group, category
 };

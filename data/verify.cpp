@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/text.h"
+#include "data/field_reader.h"
 #include "data/manifest.h"
 #include "data/prepare.h"
 
@@ -27,7 +28,10 @@ void read_everything(const ShardSet& corpus) {
     for (const FieldInfo& field : corpus.fields())
       for (int64_t document = 0; document < corpus.size(split); ++document) {
         if (field.kind == FieldKind::kText) corpus.tokens(split, field.name, document);
-        if (field.kind == FieldKind::kLabel) corpus.label(split, field.name, document);
+        if (field.kind == FieldKind::kLabel)
+          corpus.label(split, field.name, document);
+        else if (has_classes(field.kind))
+          corpus.labels(split, field.name, document);
       }
 }
 

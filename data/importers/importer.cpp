@@ -99,6 +99,7 @@ bool begin_record(Record& record, const Line& line, int32_t file_number) {
   record.rejected = false;
   record.document.values.clear();
   record.document.nested.clear();
+  record.document.lists.clear();
   record.document.place = {.file = file_number, .line = line.number, .byte = line.byte};
   const char* fault = fault_of(line);
   if (fault != nullptr) reject(record, fault, line.too_long ? cat("more than ", kMaxLineBytes, " bytes") : "");

@@ -28,7 +28,8 @@ class ObjectReader : public nlohmann::json_sax<nlohmann::json> {
   }
   bool number_float(number_float_t, const string_t& text) override { return scalar(&text); }
   bool string(string_t& text) override {
-    if (depth_ == 1 && text.find('\0') != std::string::npos) return fail("nul_byte", "in a value");
+    if ((depth_ == 1 || list_ != nullptr) && text.find('\0') != std::string::npos)
+      return fail("nul_byte", "in a value");
     return scalar(&text);
   }
   bool binary(binary_t&) override { return false; }
@@ -55,16 +56,24 @@ class ObjectReader : public nlohmann::json_sax<nlohmann::json> {
   bool scalar(const std::string* text) {
     if (depth_ == 0) return fail("not_an_object", "");
     if (depth_ == 1 && text) record_.document.values[key_] = *text;
+    if (list_ != nullptr && text) list_->push_back(*text);
     return true;
   }
   bool begin(bool object) {
     if (depth_ == 0 && !object) return fail("not_an_object", "");
     if (depth_ == 1) record_.document.nested.insert(key_);
+    if (list_ != nullptr) {  // of values alone it is not
+      record_.document.lists.erase(key_);
+      list_ = nullptr;
+    } else if (depth_ == 1 && !object) {
+      list_ = &record_.document.lists[key_];
+    }
     if (++depth_ > kMaxDepth) return fail("too_deep", cat("nested more than ", kMaxDepth, " levels"));
     return true;
   }
   bool end() {
     --depth_;
+    list_ = nullptr;
     return true;
   }
 
@@ -72,6 +81,7 @@ class ObjectReader : public nlohmann::json_sax<nlohmann::json> {
   std::string key_;
   std::set<std::string> keys_;
   int depth_ = 0;
+  std::vector<std::string>* list_ = nullptr;  // that is being read
 };
 
 class JsonlImporter : public Importer {

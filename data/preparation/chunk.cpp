@@ -98,9 +98,12 @@ std::string write_chunk(const std::string& path, const Chunk& chunk) {
   file.add<double>("draws", chunk.draws);
   for (size_t i = 0; i < chunk.columns.size(); ++i) {
     const ShardColumn& column = chunk.columns[i];
-    file.add<int32_t>(cat(i, ".tokens"), column.tokens);
+    const TokenIds ids = column.tokens.view();
+    file.add<uint16_t>(cat(i, ".short_tokens"), ids.shorts());
+    file.add<int32_t>(cat(i, ".tokens"), ids.longs());
     file.add<char>(cat(i, ".bytes"), column.bytes);
     file.add<int64_t>(cat(i, ".offsets"), column.offsets);
+    file.add<int64_t>(cat(i, ".items"), column.items);
     file.add<int32_t>(cat(i, ".labels"), column.labels);
     file.add<double>(cat(i, ".numbers"), column.numbers);
   }
@@ -128,9 +131,12 @@ ChunkView::ChunkView(const std::string& path, size_t fields) : file_(path) {
     draws = array_of<double>(arrays, "draws", body);
     for (size_t i = 0; i < fields; ++i) {
       const auto text = array_of<char>(arrays, cat(i, ".bytes"), body);
-      columns.push_back({array_of<int32_t>(arrays, cat(i, ".tokens"), body),
+      const auto shorts = array_of<uint16_t>(arrays, cat(i, ".short_tokens"), body);
+      const auto longs = array_of<int32_t>(arrays, cat(i, ".tokens"), body);
+      columns.push_back({shorts.empty() ? TokenIds(longs) : TokenIds(shorts),
                          {text.data(), text.size()},
                          array_of<int64_t>(arrays, cat(i, ".offsets"), body),
+                         array_of<int64_t>(arrays, cat(i, ".items"), body),
                          array_of<int32_t>(arrays, cat(i, ".labels"), body),
                          array_of<double>(arrays, cat(i, ".numbers"), body),
                          header.at("classes").at(i).get<std::vector<std::string>>()});

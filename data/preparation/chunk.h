@@ -41,9 +41,9 @@ class ChunkView {
   ChunkView(const std::string& path, size_t fields);
 
   struct Column {
-    std::span<const int32_t> tokens;
+    TokenIds tokens;
     std::string_view bytes;
-    std::span<const int64_t> offsets;
+    std::span<const int64_t> offsets, items;
     std::span<const int32_t> labels;
     std::span<const double> numbers;
     std::vector<std::string> classes;

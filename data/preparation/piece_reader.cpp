@@ -250,9 +250,7 @@ void PieceReader::start_chunk() {
   chunk_ = {};
   if (banding_) chunk_.shingle_offsets.push_back(0);
   for (const FieldReader::Field& field : fields_.fields()) {
-    ShardColumn column{field.name, field.config.kind, {}, {}, {}, {}, {}};
-    if (column.kind == FieldKind::kText || is_string_kind(column.kind)) column.offsets.push_back(0);
-    chunk_.columns.push_back(std::move(column));
+    chunk_.columns.push_back(empty_column(field.name, field.config.kind, tokenizer_.vocab_size()));
   }
   chunk_.classes.resize(fields_.fields().size());
   class_ids_.assign(fields_.fields().size(), {});
@@ -266,16 +264,29 @@ void PieceReader::add(Split split, int64_t line) {
     ShardColumn& column = chunk_.columns[i];
     if (column.kind == FieldKind::kText) {
       const std::vector<int32_t>& ids = tokens_[text++];
-      column.tokens.insert(column.tokens.end(), ids.begin(), ids.end());
+      column.tokens.append(ids);
       column.offsets.push_back(static_cast<int64_t>(column.tokens.size()));
       size += static_cast<int64_t>(ids.size());
     } else if (is_string_kind(column.kind)) {
       column.bytes += row_[i].text;
       column.offsets.push_back(static_cast<int64_t>(column.bytes.size()));
       size += static_cast<int64_t>(row_[i].text.size() / sizeof(int32_t));
+    } else if (column.kind == FieldKind::kList) {
+      for (const std::string& item : row_[i].items) {
+        column.bytes += item;
+        column.items.push_back(static_cast<int64_t>(column.bytes.size()));
+        size += static_cast<int64_t>(item.size() / sizeof(int32_t));
+      }
+      column.offsets.push_back(static_cast<int64_t>(column.items.size()) - 1);
     } else if (column.kind == FieldKind::kLabel) {
       const bool found = fields_.fields()[i].classes.empty() && !row_[i].text.empty();
       column.labels.push_back(found ? class_id(i, row_[i].text) : row_[i].label);
+    } else if (has_classes(column.kind)) {
+      const bool found = fields_.fields()[i].classes.empty();
+      for (size_t k = 0; k < row_[i].items.size(); ++k)
+        column.labels.push_back(found ? class_id(i, row_[i].items[k]) : row_[i].labels[k]);
+      column.offsets.push_back(static_cast<int64_t>(column.labels.size()));
+      size += static_cast<int64_t>(row_[i].items.size());
     } else {
       column.numbers.push_back(row_[i].number);
     }

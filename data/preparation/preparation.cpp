@@ -16,7 +16,7 @@ namespace broadsheet {
 namespace {
 
 // Raised when what the stages leave for each other changes its meaning.
-constexpr int kScratchVersion = 3;
+constexpr int kScratchVersion = 4;
 
 }  // namespace
 

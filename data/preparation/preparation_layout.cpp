@@ -23,7 +23,7 @@ std::vector<std::vector<std::string>> Preparation::find_classes() const {
   const std::vector<FieldReader::Field>& fields = fields_.fields();
   std::vector<std::set<std::string>> found(fields.size());
   const auto is_open = [](const FieldReader::Field& field) {
-    return field.config.kind == FieldKind::kLabel && field.classes.empty();
+    return has_classes(field.config.kind) && field.classes.empty();
   };
   if (std::any_of(fields.begin(), fields.end(), is_open)) {
     for (const ChunkPlace& chunk : chunks_) {

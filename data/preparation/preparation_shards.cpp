@@ -29,7 +29,7 @@ ShardLayout layout_from(const nlohmann::json& json) {
 }  // namespace
 
 void Preparation::write_shard_at(const PlannedShard& shard, size_t number) const {
-  ShardData data = gather_shard(shard, placed_, fields_, layout_.classes);
+  ShardData data = gather_shard(shard, placed_, fields_, layout_.classes, tokenizer_.vocab_size());
   data.tokenizer_fingerprint = manifest_.tokenizer_fingerprint;
   const std::string file = corpus() + "/" + shard.file, temporary = path(shard.file + tag_);
   ::unlink(temporary.c_str());

@@ -22,10 +22,21 @@ void append(std::vector<T>& all, std::span<const T> part) {
   all.insert(all.end(), part.begin(), part.end());
 }
 
+void check_part(size_t size, size_t begin, size_t end) {
+  if (end > size || begin > end) throw RunError("prepare.chunk", "a chunk is damaged", "prepare again");
+}
+
 template <class T>
 std::span<const T> part_of(std::span<const T> all, size_t begin, size_t end) {
-  if (end > all.size() || begin > end) throw RunError("prepare.chunk", "a chunk is damaged", "prepare again");
+  check_part(all.size(), begin, end);
   return all.subspan(begin, end - begin);
+}
+
+// Those of [begin, end), behind the last of `all`.
+void append_offsets(std::span<const int64_t> offsets, size_t begin, size_t end, std::vector<int64_t>& all) {
+  const auto some = part_of(offsets, begin, end + 1);
+  const int64_t shift = all.back() - some[0];
+  for (const int64_t offset : some.subspan(1)) all.push_back(offset + shift);
 }
 
 class Gatherer {
@@ -41,23 +52,21 @@ class Gatherer {
   }
 
   void add_offsets(size_t field, std::vector<int64_t>& all) const {
-    all.push_back(0);
-    for (const Run& run : runs_) {
-      const auto offsets = part_of(run.chunk->columns[field].offsets, run.begin, run.end + 1);
-      const int64_t shift = all.back() - offsets[0];
-      for (const int64_t offset : offsets.subspan(1)) all.push_back(offset + shift);
-    }
+    for (const Run& run : runs_) append_offsets(run.chunk->columns[field].offsets, run.begin, run.end, all);
   }
-  // What lies between the offsets of the documents: `pick` of the column.
-  template <class T, class Pick, class Target>
-  void add_elements(size_t field, size_t count, Target& all, Pick pick) const {
-    all.reserve(count);
+  // Those of the items between the offsets of the documents.
+  void add_items(size_t field, std::vector<int64_t>& all) const {
+    each_part(field, [&](const ChunkView::Column& column, const Run&, size_t begin, size_t end) {
+      append_offsets(column.items, begin, end, all);
+    });
+  }
+  // What lies between the offsets of the documents, run by run: action(column, run, begin, end).
+  template <class Action>
+  void each_part(size_t field, Action action) const {
     for (const Run& run : runs_) {
       const ChunkView::Column& column = run.chunk->columns[field];
-      const auto begin = static_cast<size_t>(column.offsets[run.begin]),
-                 end = static_cast<size_t>(column.offsets[run.end]);
-      const std::span<const T> part = part_of(std::span<const T>(pick(column)), begin, end);
-      all.insert(all.end(), part.begin(), part.end());
+      const auto ends = part_of(column.offsets, run.begin, run.end + 1);
+      action(column, run, static_cast<size_t>(ends.front()), static_cast<size_t>(ends.back()));
     }
   }
   const std::vector<Run>& runs() const { return runs_; }
@@ -97,39 +106,71 @@ std::vector<int32_t> final_ids(const std::vector<std::string>& found, const std:
   return ids;
 }
 
-void add_labels(const Gatherer& gatherer, size_t field, const std::vector<std::string>& classes,
-                std::vector<int32_t>& all) {
+// Of a label one each document, of labels and tags any number.
+void add_labels(const Gatherer& gatherer, size_t field, const std::vector<std::string>& classes, ShardColumn& all) {
   const ChunkView* before = nullptr;
   std::vector<int32_t> ids;
-  for (const Run& run : gatherer.runs()) {
-    const ChunkView::Column& column = run.chunk->columns[field];
+  const auto add = [&](const ChunkView::Column& column, const Run& run, size_t begin, size_t end) {
     if (run.chunk != before && !column.classes.empty()) ids = final_ids(column.classes, classes);
     before = run.chunk;
-    for (const int32_t label : part_of(column.labels, run.begin, run.end))
-      all.push_back(label == kNoClass || column.classes.empty() ? label : ids.at(static_cast<size_t>(label)));
-  }
+    for (const int32_t label : part_of(column.labels, begin, end))
+      all.labels.push_back(label == kNoClass || column.classes.empty() ? label : ids.at(static_cast<size_t>(label)));
+  };
+  if (all.kind == FieldKind::kLabel)
+    for (const Run& run : gatherer.runs()) add(run.chunk->columns[field], run, run.begin, run.end);
+  else
+    gatherer.each_part(field, add);
+  if (all.kind != FieldKind::kLabels) return;
+  for (size_t i = 1; i < all.offsets.size(); ++i)
+    std::sort(all.labels.begin() + all.offsets[i - 1], all.labels.begin() + all.offsets[i]);
+}
+
+// Token ids, and bytes of strings or of the items of lists.
+void add_tokens(const Gatherer& gatherer, size_t field, TokenList& all) {
+  gatherer.each_part(field, [&](const ChunkView::Column& column, const Run&, size_t begin, size_t end) {
+    check_part(column.tokens.size(), begin, end);
+    all.append(column.tokens.subspan(begin, end - begin));
+  });
+}
+
+void add_bytes(const Gatherer& gatherer, size_t field, std::string& all) {
+  gatherer.each_part(field, [&](const ChunkView::Column& column, const Run&, size_t begin, size_t end) {
+    check_part(column.bytes.size(), begin, end);
+    all += column.bytes.substr(begin, end - begin);
+  });
+}
+
+void add_list_bytes(const Gatherer& gatherer, size_t field, std::string& all) {
+  gatherer.each_part(field, [&](const ChunkView::Column& column, const Run&, size_t begin, size_t end) {
+    const auto ends = part_of(column.items, begin, end + 1);
+    check_part(column.bytes.size(), static_cast<size_t>(ends.front()), static_cast<size_t>(ends.back()));
+    all += column.bytes.substr(static_cast<size_t>(ends.front()), static_cast<size_t>(ends.back() - ends.front()));
+  });
 }
 
 }  // namespace
 
 ShardData gather_shard(const PlannedShard& shard, const std::vector<PlacedChunk>& chunks, const FieldReader& fields,
-                       const std::vector<std::vector<std::string>>& classes) {
+                       const std::vector<std::vector<std::string>>& classes, int64_t vocab_size) {
   const Gatherer gatherer(shard, chunks, fields.fields().size());
   ShardData data;
   data.split = split_name(shard.split);
   for (size_t i = 0; i < fields.fields().size(); ++i) {
     const FieldReader::Field& field = fields.fields()[i];
-    ShardColumn column{field.name, field.config.kind, {}, {}, {}, {}, {}};
+    ShardColumn column = empty_column(field.name, field.config.kind, vocab_size);
+    if (has_offsets(column.kind)) gatherer.add_offsets(i, column.offsets);
     if (column.kind == FieldKind::kText) {
-      gatherer.add_offsets(i, column.offsets);
-      gatherer.add_elements<int32_t>(i, static_cast<size_t>(column.offsets.back()), column.tokens,
-                                     [](const ChunkView::Column& c) { return c.tokens; });
+      column.tokens.reserve(static_cast<size_t>(column.offsets.back()));
+      add_tokens(gatherer, i, column.tokens);
     } else if (is_string_kind(column.kind)) {
-      gatherer.add_offsets(i, column.offsets);
-      gatherer.add_elements<char>(i, static_cast<size_t>(column.offsets.back()), column.bytes,
-                                  [](const ChunkView::Column& c) { return c.bytes; });
-    } else if (column.kind == FieldKind::kLabel) {
-      add_labels(gatherer, i, classes[i], column.labels);
+      column.bytes.reserve(static_cast<size_t>(column.offsets.back()));
+      add_bytes(gatherer, i, column.bytes);
+    } else if (column.kind == FieldKind::kList) {
+      gatherer.add_items(i, column.items);
+      column.bytes.reserve(static_cast<size_t>(column.items.back()));
+      add_list_bytes(gatherer, i, column.bytes);
+    } else if (has_classes(column.kind)) {
+      add_labels(gatherer, i, classes[i], column);
     } else {
       for (const Run& run : gatherer.runs())
         append(column.numbers, part_of(run.chunk->columns[i].numbers, run.begin, run.end));

@@ -24,6 +24,6 @@ struct PlacedChunk {
 
 // `classes`: by field, the final names of a label whose classes were found in the data.
 ShardData gather_shard(const PlannedShard& shard, const std::vector<PlacedChunk>& chunks, const FieldReader& fields,
-                       const std::vector<std::vector<std::string>>& classes);
+                       const std::vector<std::vector<std::string>>& classes, int64_t vocab_size);
 
 }  // namespace broadsheet

@@ -27,10 +27,12 @@ class FakeCorpus : public ShardSet {
   const std::vector<FieldInfo>& fields() const override { return fields_; }
   int64_t size(Split) const override { return static_cast<int64_t>(texts.size()); }
   int64_t total_tokens(Split, const std::string&) const override { return 0; }
-  std::span<const int32_t> tokens(Split, const std::string& field, int64_t document) const override {
+  TokenIds tokens(Split, const std::string& field, int64_t document) const override {
     return (field == "pair" ? pairs : texts)[static_cast<size_t>(document)];
   }
   int32_t label(Split, const std::string&, int64_t) const override { return 0; }
+  std::vector<int32_t> labels(Split, const std::string&, int64_t) const override { return {}; }
+  std::vector<std::string> list(Split, const std::string&, int64_t) const override { return {}; }
   double number(Split, const std::string&, int64_t) const override { return 0; }
   std::string string(Split, const std::string&, int64_t) const override { return ""; }
 

@@ -100,7 +100,7 @@ TEST(Prepare, FiltersRowsAndJoinsColumns) {
   const auto ids = corpus->tokens(Split::kTrain, "text", 0);
   const auto tail = load_tokenizer(config.tokenizer)->encode("plan fails");
   ASSERT_GT(ids.size(), tail.size());
-  EXPECT_TRUE(std::equal(tail.rbegin(), tail.rend(), ids.rbegin()));
+  EXPECT_TRUE(std::equal(tail.begin(), tail.end(), ids.end() - static_cast<ptrdiff_t>(tail.size())));
   config.sources[0].filter.not_empty = {};  // another corpus, as the manifest knows
   EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }), std::vector<std::string>{"corpus.exists"});
 }

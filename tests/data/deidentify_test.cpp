@@ -320,7 +320,7 @@ TEST_F(WithFiles, NothingOfItIsLeftInACorpus) {
   const auto tokenizer = load_tokenizer(config.tokenizer);
   const std::vector<int32_t> wanted = tokenizer->encode("ask [EMAIL] or [PHONE]");
   const auto ids = corpus->tokens(Split::kTrain, "text", 0);
-  EXPECT_TRUE(std::equal(wanted.rbegin(), wanted.rend(), ids.rbegin()));
+  EXPECT_TRUE(std::equal(wanted.begin(), wanted.end(), ids.end() - static_cast<ptrdiff_t>(wanted.size())));
   EXPECT_TRUE(prepare_corpus(config).already_prepared);
   config.deidentify->policy = DeidentifyPolicy::kMask;
   EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }), std::vector<std::string>{"corpus.exists"});

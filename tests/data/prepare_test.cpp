@@ -378,7 +378,6 @@ TEST(Prepare, WhatIsWrongWithFieldsIsSaidAtOnce) {
   EXPECT_FALSE(exists(config.output));
 
   config.fields["a/b"] = field("mood", FieldKind::kId);
-  config.fields["tags"] = field("mood", FieldKind::kTags);
   config.fields["group"] = field("mood", FieldKind::kGroup);
   config.fields["group"].pattern = "(";
   config.fields["level"] = field("mood", FieldKind::kLabel);
@@ -386,7 +385,7 @@ TEST(Prepare, WhatIsWrongWithFieldsIsSaidAtOnce) {
   config.split = {.by = "field", .field = "nowhere", .validation = 0.6, .test = 0.6, .seed = 1};
   EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }),
             (std::vector<std::string>{"corpus.field_name", "corpus.pattern", "corpus.bins", "corpus.bins",
-                                      "corpus.not_yet", "corpus.split", "corpus.split"}));
+                                      "corpus.split", "corpus.split"}));
 }
 
 TEST(Prepare, AnEmptyTrainSplitAndAnEmptySourceAreRefused) {

@@ -182,13 +182,10 @@ ShardData small_shard() {
   ShardData data;
   data.split = "train";
   data.tokenizer_fingerprint = "f";
-  data.columns = {{.name = "text",
-                   .kind = FieldKind::kText,
-                   .tokens = {5, 6, 7},
-                   .bytes = {},
-                   .offsets = {0, 2, 3},
-                   .labels = {},
-                   .numbers = {}}};
+  ShardColumn text = empty_column("text", FieldKind::kText, /*vocab_size=*/100000);
+  text.tokens.append(std::vector<int32_t>{5, 6, 7});
+  text.offsets = {0, 2, 3};
+  data.columns = {text};
   data.source_files = {0, 0};
   data.source_lines = {1, 2};
   return data;
@@ -282,7 +279,8 @@ TEST(Manifest, IsNotTrusted) {
     return codes.empty() ? std::string() : codes[0];
   };
   EXPECT_EQ(code_after([](nlohmann::json&) {}), "");
-  EXPECT_EQ(code_after([](nlohmann::json& json) { json["version"] = 2; }), "corpus.version");
+  EXPECT_EQ(code_after([](nlohmann::json& json) { json["version"] = 3; }), "corpus.version");
+  EXPECT_EQ(code_after([](nlohmann::json& json) { json["version"] = 0; }), "corpus.version");
   EXPECT_EQ(code_after([](nlohmann::json& json) { json["format"] = "other"; }), "corpus.manifest");
   EXPECT_EQ(code_after([](nlohmann::json& json) { json.erase("fields"); }), "corpus.manifest");
   EXPECT_EQ(code_after([](nlohmann::json& json) { json["splits"]["train"]["documents"] = -1; }), "corpus.manifest");

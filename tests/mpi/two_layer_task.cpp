@@ -72,7 +72,7 @@ int64_t MemoryCorpus::size(Split split) const {
 int64_t MemoryCorpus::total_tokens(Split, const std::string&) const {
   return 0;
 }
-std::span<const int32_t> MemoryCorpus::tokens(Split split, const std::string&, int64_t number) const {
+TokenIds MemoryCorpus::tokens(Split split, const std::string&, int64_t number) const {
   return document(split, number).tokens;
 }
 int32_t MemoryCorpus::label(Split split, const std::string&, int64_t number) const {
@@ -110,7 +110,7 @@ Batch TwoLayerTask::make_batch(const ShardSet& corpus, Split split, const std::v
   Batch batch;
   batch.boundaries.push_back(0);
   for (const int64_t document : documents) {
-    const std::span<const int32_t> ids = corpus.tokens(split, "text", document);
+    const TokenIds ids = corpus.tokens(split, "text", document);
     batch.tokens.insert(batch.tokens.end(), ids.begin(), ids.end());
     batch.boundaries.push_back(batch.total());
     batch.examples.push_back(document);

@@ -23,8 +23,10 @@ class MemoryCorpus : public ShardSet {
   const std::vector<FieldInfo>& fields() const override { return fields_; }
   int64_t size(Split split) const override;
   int64_t total_tokens(Split split, const std::string& field) const override;
-  std::span<const int32_t> tokens(Split split, const std::string& field, int64_t document) const override;
+  TokenIds tokens(Split split, const std::string& field, int64_t document) const override;
   int32_t label(Split split, const std::string& field, int64_t document) const override;
+  std::vector<int32_t> labels(Split, const std::string&, int64_t) const override { return {}; }
+  std::vector<std::string> list(Split, const std::string&, int64_t) const override { return {}; }
   double number(Split split, const std::string& field, int64_t document) const override;
   std::string string(Split split, const std::string& field, int64_t document) const override;
 

@@ -23,6 +23,8 @@ def make_rows(count):
     for i in range(count):
         text = " ".join(random.choice(words) for _ in range(random.randint(1, 40))) + f" {i}"
         rows.append({"id": f"row-{i}", "text": text, "mood": random.choice(["glad", "sad", "älter"]),
+                     "topics": " ".join(random.sample(["city", "arts", "体育", "money"], random.randint(0, 3))),
+                     "history": ";".join(f"ü {random.randint(0, 99)}" for _ in range(random.randint(0, 30))),
                      "score": "" if i % 11 == 0 else repr(random.uniform(-4, 4))})
     return rows
 
@@ -54,16 +56,18 @@ def check_files(folder, manifest):
 
 
 def read_split(folder, manifest, split):
-    """Yields (id, tokens, class, score, line) of each document, in order."""
-    classes = next(field["classes"] for field in manifest["fields"] if field["name"] == "mood")
+    """Yields (id, tokens, class, topics, history, score, line) of each document, in order."""
+    classes, topic_names = (next(field["classes"] for field in manifest["fields"] if field["name"] == name) for name in ("mood", "topics"))
     for shard in manifest["splits"][split]["shards"]:
         with h5py.File(os.path.join(folder, shard["file"]), "r") as file:
-            assert file.attrs["format_version"] == 1
+            assert file.attrs["format_version"] == 2
             assert file.attrs["documents"] == shard["documents"]
             assert file.attrs["split"].decode() == split
             assert file.attrs["tokenizer_fingerprint"].decode() == manifest["tokenizer"]["fingerprint"]
-            types = {"fields/text/tokens": "<i4", "fields/text/offsets": "<i8", "fields/id/bytes": "u1", "fields/id/offsets": "<i8",
-                     "fields/mood/values": "<i4", "fields/score/values": "<f8", "source/file": "<i4", "source/line": "<i8"}
+            types = {"fields/text/tokens": "<u2", "fields/text/offsets": "<i8", "fields/id/bytes": "u1", "fields/id/offsets": "<i8",
+                     "fields/mood/values": "<i4", "fields/score/values": "<f8",
+                     "fields/topics/values": "<i4", "fields/topics/offsets": "<i8", "fields/history/bytes": "u1",
+                     "fields/history/items": "<i8", "fields/history/offsets": "<i8", "source/file": "<i4", "source/line": "<i8"}
             assert set(shard["datasets"]) == set(types)
             for name, dtype in types.items():
                 place = shard["datasets"][name]
@@ -73,10 +77,16 @@ def read_split(folder, manifest, split):
             tokens, offsets = file["fields/text/tokens"][:], file["fields/text/offsets"][:]
             id_bytes, id_offsets = file["fields/id/bytes"][:].tobytes(), file["fields/id/offsets"][:]
             assert offsets[0] == 0 and offsets[-1] == len(tokens) and len(offsets) == shard["documents"] + 1
+            topic_offsets, topics = file["fields/topics/offsets"][:], file["fields/topics/values"][:]
+            items, history_offsets = file["fields/history/items"][:], file["fields/history/offsets"][:]
+            history_bytes = file["fields/history/bytes"][:].tobytes()
+            history = [history_bytes[items[i]:items[i + 1]].decode() for i in range(len(items) - 1)]
             assert set(file["source/file"][:].tolist()) <= {0}
             for d in range(shard["documents"]):
                 yield (id_bytes[id_offsets[d]:id_offsets[d + 1]].decode(), tokens[offsets[d]:offsets[d + 1]].tolist(),
-                       classes[file["fields/mood/values"][d]], float(file["fields/score/values"][d]), int(file["source/line"][d]))
+                       classes[file["fields/mood/values"][d]],
+                       [topic_names[t] for t in topics[topic_offsets[d]:topic_offsets[d + 1]]],
+                       history[history_offsets[d]:history_offsets[d + 1]], float(file["fields/score/values"][d]), int(file["source/line"][d]))
 
 
 def main():
@@ -85,7 +95,7 @@ def main():
         source, corpus = os.path.join(folder, "rows.csv"), os.path.join(folder, "corpus")
         line_of, line = {}, 2
         with open(source, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, ["id", "text", "mood", "score"], lineterminator="\n")
+            writer = csv.DictWriter(file, ["id", "text", "mood", "topics", "history", "score"], lineterminator="\n")
             writer.writeheader()
             for row in rows:
                 writer.writerow(row)
@@ -96,18 +106,19 @@ def main():
         assert report["kept"] == len(rows) and report["rejected"] == 0, report
         tokenizer = BertWordPieceTokenizer(vocabulary, lowercase=True)
         manifest = json.load(open(os.path.join(corpus, "corpus.json"), encoding="utf-8"))
-        assert manifest["format"] == "broadsheet corpus" and manifest["version"] == 1
+        assert manifest["format"] == "broadsheet corpus" and manifest["version"] == 2
         check_files(corpus, manifest)
         by_id, seen, shards = {row["id"]: row for row in rows}, set(), 0
         for split in ("train", "validation", "test"):
             lines, total = [], 0
-            for name, ids, mood, score, line in read_split(corpus, manifest, split):
+            for name, ids, mood, topics, history, score, line in read_split(corpus, manifest, split):
                 row = by_id[name]
                 seen.add(name)
                 lines.append(line)
                 total += len(ids)
                 assert ids == tokenizer.encode(row["text"], add_special_tokens=False).ids, name
-                assert mood == row["mood"]
+                assert mood == row["mood"] and topics == sorted(row["topics"].split()), name
+                assert history == [item for item in row["history"].split(";") if item], name
                 assert math.isnan(score) if row["score"] == "" else score == float(row["score"])
                 assert line == line_of[name]
                 assert split == split_of(name, 1, 0.1, 0.1)

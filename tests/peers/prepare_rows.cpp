@@ -1,4 +1,4 @@
-// prepare_rows CSV TOKENIZER OUTPUT [THRESHOLD]: prepares a corpus of the columns id, text, mood and score, for
+// prepare_rows CSV TOKENIZER OUTPUT [THRESHOLD]: prepares a corpus of the columns id, text, mood, score, topics and history, for
 // corpus_h5py.py; with a threshold without near-duplicates, for near_duplicates.py.
 #include <cstdlib>
 #include <iostream>
@@ -24,7 +24,10 @@ int main(int argc, char** argv) {
   add("text", broadsheet::FieldKind::kText);
   add("mood", broadsheet::FieldKind::kLabel);
   add("score", broadsheet::FieldKind::kScore);
-  config.fields["score"].optional = true;
+  add("topics", broadsheet::FieldKind::kLabels);
+  add("history", broadsheet::FieldKind::kList);
+  config.fields["history"].separator = ";";
+  for (const char* name : {"score", "topics", "history"}) config.fields[name].optional = true;
   config.shard_tokens = 2000;
   if (argc == 5) config.clean.near_duplicates = std::atof(argv[4]);
   try {

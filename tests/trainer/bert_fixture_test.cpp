@@ -204,7 +204,7 @@ MemoryCorpus::MemoryCorpus(std::vector<Document> documents, std::vector<std::str
              {"score", FieldKind::kScore, {}}};
 }
 
-std::span<const int32_t> MemoryCorpus::tokens(Split, const std::string& field, int64_t document) const {
+TokenIds MemoryCorpus::tokens(Split, const std::string& field, int64_t document) const {
   return field == "pair" ? at(document).pair : at(document).text;
 }
 
