@@ -168,10 +168,9 @@ ConfigType<std::optional<V>> optional_of(ConfigType<V> item) {
 
 // A choice whose values are an enum's.
 template <class E>
-ConfigType<E> enum_of(std::vector<std::pair<std::string, E>> names, std::vector<std::string> later = {}) {
+ConfigType<E> enum_of(std::vector<std::pair<std::string, E>> names) {
   Choices choices;
   for (const auto& [name, value] : names) choices.values.push_back(name);
-  choices.later = std::move(later);
   const ConfigType<std::string> inner = one_of(choices);
   ConfigType<E> type{inner.words, inner.schema, {}, {}, {}};
   type.read = [inner, names](const ConfigNode& node, const std::string& key, ConfigReader& reader, E& value) {

@@ -133,7 +133,6 @@ TEST(ConfigSchema, RefusesWhatASchemaCanSee) {
                            "missing_schema",
                            "corpus_without_fields",
                            "corpus_unknown_kind",
-                           "corpus_later_kind",
                            "corpus_bin_of_three",
                            "corpus_no_sources",
                            "corpus_rejected_share",
