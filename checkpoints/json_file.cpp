@@ -59,7 +59,7 @@ class Guard : public nlohmann::json_sax<json> {
   std::string fault_;
 };
 
-[[noreturn]] void refuse(const std::string& path, const std::string& code, std::string what) {
+[[noreturn]] void refuse_json(const std::string& path, const std::string& code, std::string what) {
   throw UserError(Fault{code, {path}, "", std::move(what), "replace the file by a good copy"});
 }
 
@@ -67,11 +67,11 @@ class Guard : public nlohmann::json_sax<json> {
 
 json parse_json_object(std::string_view text, const std::string& path, const std::string& code, int max_depth) {
   // The parser takes a NUL for the end, which would hide what follows it.
-  if (text.find('\0') != std::string_view::npos) refuse(path, code, "holds a NUL byte");
+  if (text.find('\0') != std::string_view::npos) refuse_json(path, code, "holds a NUL byte");
   Guard guard(max_depth);
-  if (!json::sax_parse(text.begin(), text.end(), &guard)) refuse(path, code, guard.fault());
+  if (!json::sax_parse(text.begin(), text.end(), &guard)) refuse_json(path, code, guard.fault());
   json value = json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  if (!value.is_object()) refuse(path, code, cat("holds a JSON ", value.type_name(), ", wanted an object"));
+  if (!value.is_object()) refuse_json(path, code, cat("holds a JSON ", value.type_name(), ", wanted an object"));
   return value;
 }
 

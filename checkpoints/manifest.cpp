@@ -33,7 +33,7 @@ bool is_sum(const json& part, const SumKind& kind) {
   return text.size() == kind.digits && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-[[noreturn]] void refuse(const std::string& path, std::string what) {
+[[noreturn]] void refuse_manifest(const std::string& path, std::string what) {
   throw UserError(Fault{"checkpoint.damaged", {path}, "", std::move(what), "use another checkpoint"});
 }
 
@@ -47,18 +47,18 @@ size_t sum_position(std::string_view text) {
 
 void check_parts(const json& manifest, const std::string& path) {
   const auto parts = manifest.find("parts");
-  if (parts == manifest.end() || !parts->is_array()) refuse(path, "has no list of parts");
+  if (parts == manifest.end() || !parts->is_array()) refuse_manifest(path, "has no list of parts");
   std::set<std::string> names;
   const SumKind kind = sum_kind(manifest);
   for (const json& part : *parts) {
     const bool good = part.is_object() && part.contains("file") && part["file"].is_string() && part.contains("size") &&
                       part["size"].is_number_unsigned() && is_sum(part, kind);
-    if (!good) refuse(path, cat("a part is not {file, size, ", kind.key, "}: ", printable(part.dump())));
+    if (!good) refuse_manifest(path, cat("a part is not {file, size, ", kind.key, "}: ", printable(part.dump())));
     const auto& name = part["file"].get_ref<const std::string&>();
     if (!is_plain_file_name(name) || name == kManifestFile) {
-      refuse(path, cat("the part \"", printable(name), "\" is no plain file name"));
+      refuse_manifest(path, cat("the part \"", printable(name), "\" is no plain file name"));
     }
-    if (!names.insert(name).second) refuse(path, cat("the part \"", printable(name), "\" stands twice"));
+    if (!names.insert(name).second) refuse_manifest(path, cat("the part \"", printable(name), "\" stands twice"));
   }
 }
 
@@ -89,12 +89,13 @@ json read_manifest(const std::string& path) {
     throw UserError("checkpoint.damaged", error.faults().front().what, "use another checkpoint");
   }
   json manifest = parse_json_object(text, path, "checkpoint.damaged");
-  if (manifest.value("format", json()) != kCheckpointFormat) refuse(path, "is not the manifest of a checkpoint");
+  if (manifest.value("format", json()) != kCheckpointFormat)
+    refuse_manifest(path, "is not the manifest of a checkpoint");
   const size_t position = sum_position(text);
-  if (position == std::string::npos) refuse(path, "has no checksum of its own");
+  if (position == std::string::npos) refuse_manifest(path, "has no checksum of its own");
   const std::string said = text.substr(position, kDigits);
   text.replace(position, kDigits, std::string(kDigits, '0'));
-  if (sha256_hex(text) != said) refuse(path, "its SHA-256 differs from the one it states");
+  if (sha256_hex(text) != said) refuse_manifest(path, "its SHA-256 differs from the one it states");
   const json version = manifest.value("version", json());
   if (version.is_number_integer() && version.get<int64_t>() > kCheckpointVersion) {
     throw UserError(Fault{"checkpoint.version",
@@ -103,10 +104,10 @@ json read_manifest(const std::string& path) {
                           cat("is of format version ", version.dump(), ", this program reads ", kCheckpointVersion),
                           "use the newer program that wrote it"});
   }
-  if (!version.is_number_integer() || version.get<int64_t>() < 1) refuse(path, "has no format version");
+  if (!version.is_number_integer() || version.get<int64_t>() < 1) refuse_manifest(path, "has no format version");
   const json step = manifest.value("step", json());
-  if (!step.is_number_unsigned() || step.get<uint64_t>() > uint64_t{INT64_MAX}) refuse(path, "has no step");
-  if (!manifest.contains("summary")) refuse(path, "has no summary");
+  if (!step.is_number_unsigned() || step.get<uint64_t>() > uint64_t{INT64_MAX}) refuse_manifest(path, "has no step");
+  if (!manifest.contains("summary")) refuse_manifest(path, "has no summary");
   check_parts(manifest, path);
   return manifest;
 }

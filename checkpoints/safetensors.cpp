@@ -32,8 +32,8 @@ constexpr std::array<TypeFacts, kDTypeCount> kTypes = {
      {"U64", 64},        {"C64", 64},    {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E5M2FNUZ", 8},
      {"F8_E4M3FNUZ", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4}}};
 
-[[noreturn]] void refuse(const std::string& path, const char* code, std::string what,
-                         const char* remedy = "the file is damaged or not safetensors: fetch it again") {
+[[noreturn]] void refuse_weights(const std::string& path, const char* code, std::string what,
+                                 const char* remedy = "the file is damaged or not safetensors: fetch it again") {
   throw UserError(Fault{code, {path}, "", std::move(what), remedy});
 }
 
@@ -59,7 +59,7 @@ uint64_t little_endian(std::string_view bytes) {
 void refuse_foreign(const std::string& path, std::string_view start) {
   if (const std::string kind = pickle_kind(start); !kind.empty()) refuse_pickle(path, kind);
   if (starts_with(start, "version https://git-lfs")) {
-    refuse(path, "safetensors.pointer", "is a Git LFS pointer, not the weights", "fetch it with git lfs pull");
+    refuse_weights(path, "safetensors.pointer", "is a Git LFS pointer, not the weights", "fetch it with git lfs pull");
   }
 }
 
@@ -92,21 +92,22 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
   SafetensorsFile file;
   file.file_ = std::make_unique<OpenedFile>(path);
   const size_t size = file.file_->size();
-  if (size == 0) refuse(path, "safetensors.truncated", "is empty");
+  if (size == 0) refuse_weights(path, "safetensors.truncated", "is empty");
   std::string start(std::min(size, kStartBytes), '\0');
   file.file_->read(0, reinterpret_cast<std::byte*>(start.data()), start.size());
   refuse_foreign(path, start);
   if (size < kSizeBytes) {
-    refuse(path, "safetensors.truncated", cat("has ", size, " bytes, the header's size alone takes 8"));
+    refuse_weights(path, "safetensors.truncated", cat("has ", size, " bytes, the header's size alone takes 8"));
   }
   const uint64_t header_size = little_endian(start);
   if (header_size > kMaxSafetensorsHeader) {
-    refuse(path, "safetensors.header_size",
-           cat("the header claims ", header_size, " bytes, allowed are ", kMaxSafetensorsHeader));
+    refuse_weights(path, "safetensors.header_size",
+                   cat("the header claims ", header_size, " bytes, allowed are ", kMaxSafetensorsHeader));
   }
   if (header_size > size - kSizeBytes) {
-    refuse(path, "safetensors.header_size",
-           cat("the header claims ", header_size, " bytes, the file has ", size - kSizeBytes, " after its size"));
+    refuse_weights(
+        path, "safetensors.header_size",
+        cat("the header claims ", header_size, " bytes, the file has ", size - kSizeBytes, " after its size"));
   }
   std::string text(header_size, '\0');
   file.file_->read(kSizeBytes, reinterpret_cast<std::byte*>(text.data()), text.size());

@@ -20,6 +20,7 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/path.h"
+#include "core/rank_status.h"
 #include "core/text.h"
 
 namespace broadsheet {
@@ -55,12 +56,6 @@ std::string start_time_of(int64_t pid) {
 std::string pid_namespace() {
   char name[64] = {};
   return ::readlink("/proc/self/ns/pid", name, sizeof name - 1) > 0 ? name : "";
-}
-
-std::string this_host() {
-  char name[256] = {};
-  if (::gethostname(name, sizeof name - 1) != 0) return "unknown";
-  return name;
 }
 
 Holder this_process(const Incarnation& incarnation) {

@@ -31,7 +31,7 @@ constexpr const char* kWriting = ".writing";
 constexpr size_t kChecksumPiece = size_t{64} << 20;
 constexpr int64_t kMostNumbers = int64_t{1} << 40;
 
-[[noreturn]] void damaged(const std::string& path, const std::string& what) {
+[[noreturn]] void damaged_features(const std::string& path, const std::string& what) {
   throw UserError("features.damaged", cat(path, ": ", what), "remove it: it is computed again");
 }
 
@@ -60,13 +60,13 @@ std::string header_of(const FeatureInfo& info, const std::array<uint64_t, 3>& of
 }
 
 nlohmann::json parse_header(const std::string& path, std::string_view bytes) {
-  if (bytes.size() < kHeaderBytes || !starts_with(bytes, kMagic)) damaged(path, "is not a file of features");
+  if (bytes.size() < kHeaderBytes || !starts_with(bytes, kMagic)) damaged_features(path, "is not a file of features");
   std::string_view header = bytes.substr(0, kHeaderBytes);
   header = header.substr(0, header.find('\0'));
   const size_t line = header.find('\n');
   const size_t magic = std::strlen(kMagic);
   if (line == std::string_view::npos || xxh3_hex(header.substr(line + 1)) != header.substr(magic, line - magic))
-    damaged(path, "its header is damaged");
+    damaged_features(path, "its header is damaged");
   return nlohmann::json::parse(header.substr(line + 1));
 }
 
@@ -121,11 +121,11 @@ void FeatureStore::read_header(const std::string& path, const FeatureInfo& expec
     const nlohmann::json& part = header.at("splits").at(split_name(split));
     const int64_t documents = info_.documents[at] = part.at("documents").get<int64_t>();
     const uint64_t offset = part.at("offset").get<uint64_t>();
-    if (documents != expected.documents[at]) damaged(path, cat("has ", documents, " rows for another corpus"));
+    if (documents != expected.documents[at]) damaged_features(path, cat("has ", documents, " rows for another corpus"));
     if (documents == 0) continue;
     const uint64_t size = static_cast<uint64_t>(documents) * static_cast<uint64_t>(info_.width) * sizeof(float);
     if (offset < kHeaderBytes || offset % kShardAlignment != 0 || offset > bytes.size() || size > bytes.size() - offset)
-      damaged(path, "its rows lie outside the file");
+      damaged_features(path, "its rows lie outside the file");
     rows_[at] = reinterpret_cast<const float*>(bytes.data() + offset);
   }
 }
@@ -137,10 +137,10 @@ std::shared_ptr<const FeatureStore> FeatureStore::open(const std::string& path, 
   try {
     store->read_header(path, expected);
   } catch (const nlohmann::json::exception& error) {
-    damaged(path, error.what());
+    damaged_features(path, error.what());
   }
   if (checksum_of(store->file_.bytes().substr(kHeaderBytes)) != store->checksum_)
-    damaged(path, "its bytes have changed since it was written");
+    damaged_features(path, "its bytes have changed since it was written");
   return store;
 }
 

@@ -87,7 +87,7 @@ FieldReader::Field make_field(const std::string& name, const FieldConfig& config
   return field;
 }
 
-void check_split(const FieldReader& reader, const SplitConfig& split, Faults& faults) {
+void check_split_fields(const FieldReader& reader, const SplitConfig& split, Faults& faults) {
   const auto want = [&](FieldKind kind) {
     const int index = reader.index_of(split.field);
     if (index < 0 || reader.fields()[static_cast<size_t>(index)].config.kind != kind)
@@ -247,7 +247,7 @@ FieldReader::FieldReader(const CorpusConfig& config) {
   if (std::none_of(fields_.begin(), fields_.end(), is_text))
     faults.add(
         {"corpus.no_text", {}, "fields", "no field of kind text", "declare one: text: {from: COLUMN, kind: text}"});
-  check_split(*this, config.split, faults);
+  check_split_fields(*this, config.split, faults);
   faults.throw_if_any();
 }
 

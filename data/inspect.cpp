@@ -10,12 +10,12 @@
 #include "data/field_reader.h"
 #include "data/manifest.h"
 #include "data/prepare.h"
+#include "data/shards.h"
 #include "data/tokenizers/tokenizer.h"
 
 namespace broadsheet {
 namespace {
 
-constexpr std::array<Split, 3> kSplits = {Split::kTrain, Split::kValidation, Split::kTest};
 constexpr size_t kShownChars = 300;
 
 nlohmann::json length_summary(std::vector<int64_t> lengths) {
@@ -86,14 +86,14 @@ uint64_t hash_of(const std::string& text) {
 template <class Key>
 nlohmann::json shared_between_splits(const ShardSet& corpus, Key key) {
   std::unordered_map<uint64_t, uint8_t> splits_of;
-  for (const Split split : kSplits)
+  for (const Split split : kAllSplits)
     for (int64_t document = 0; document < corpus.size(split); ++document)
       if (const uint64_t k = key(split, document)) splits_of[k] |= static_cast<uint8_t>(1u << static_cast<int>(split));
   nlohmann::json json = nlohmann::json::object();
-  for (size_t a = 0; a < kSplits.size(); ++a)
-    for (size_t b = a + 1; b < kSplits.size(); ++b) {
+  for (size_t a = 0; a < kAllSplits.size(); ++a)
+    for (size_t b = a + 1; b < kAllSplits.size(); ++b) {
       const unsigned both = (1u << a) | (1u << b);
-      json[cat(split_name(kSplits[a]), "/", split_name(kSplits[b]))] = static_cast<int64_t>(std::count_if(
+      json[cat(split_name(kAllSplits[a]), "/", split_name(kAllSplits[b]))] = static_cast<int64_t>(std::count_if(
           splits_of.begin(), splits_of.end(), [&](const auto& entry) { return (entry.second & both) == both; }));
     }
   return json;
@@ -203,7 +203,7 @@ nlohmann::json inspect_corpus(const std::string& folder, int samples) {
                          {"fields", fields},
                          {"counts", manifest.counts},
                          {"leakage", leakage(*corpus)}};
-  for (const Split split : kSplits)
+  for (const Split split : kAllSplits)
     json["splits"][split_name(split)] = inspect_split(*corpus, tokenizer.get(), split, samples);
   return json;
 }

@@ -7,7 +7,7 @@ namespace broadsheet {
 namespace {
 
 // In a table's cell a bar would end it.
-std::string cell(const std::string& text) {
+std::string table_cell(const std::string& text) {
   std::string safe;
   for (const char c : text) safe += c == '|' ? std::string("\\|") : c == '<' ? std::string("&lt;") : std::string(1, c);
   return safe;
@@ -28,7 +28,7 @@ std::string page_of(const std::string& kind) {
   for (const KeyDoc& doc : key_docs(kind)) {
     if (doc.later) continue;
     const std::string initial = doc.required ? "required" : doc.initial.empty() ? "" : "`" + doc.initial + "`";
-    text += cat("| `", doc.key, "` | ", cell(doc.words), " | ", initial, " | ", cell(doc.doc), " |\n");
+    text += cat("| `", doc.key, "` | ", table_cell(doc.words), " | ", initial, " | ", table_cell(doc.doc), " |\n");
   }
   std::string later;
   for (const KeyDoc& doc : key_docs(kind)) {

@@ -137,11 +137,7 @@ std::string charts(const RunFiles& files, const std::string& metric) {
 constexpr const char* kTrainedOnAll =
     "; trained on train and validation together: nothing was held out to validate on, and the model is the last step's";
 
-std::string fact(const std::string& value, const std::string& label) {
-  return cat("<div class=\"fact\"><b>", html_escape(value), "</b><span>", html_escape(label), "</span></div>");
-}
-
-std::string facts(const RunFiles& files, const std::string& metric) {
+std::string run_facts(const RunFiles& files, const std::string& metric) {
   std::string out = "<div class=\"facts\">";
   const json pointer = files.results;
   const auto test = [&](const char* when) {
@@ -153,11 +149,11 @@ std::string facts(const RunFiles& files, const std::string& metric) {
     return value->is_object() ? number_of(*value, metric) : std::nan("");
   };
   if (std::isfinite(test("after"))) {
-    out +=
-        fact(cat(for_people(test("before")), " \xE2\x86\x92 ", for_people(test("after"))), metric + " on the test set");
+    out += fact_html(cat(for_people(test("before")), " \xE2\x86\x92 ", for_people(test("after"))),
+                     metric + " on the test set");
   }
   const double left_out = pointer.is_object() ? number_of(pointer, "tokens_left_out") : std::nan("");
-  if (left_out > 0) out += fact(for_people(100 * left_out) + " %", "of the training texts cut by max_length");
+  if (left_out > 0) out += fact_html(for_people(100 * left_out) + " %", "of the training texts cut by max_length");
   double tokens = 0, seconds = 0, last_step = 0, last_epoch = 0;
   for (const json& record : files.metrics) {
     if (!is_kind(record, "train")) continue;
@@ -169,11 +165,12 @@ std::string facts(const RunFiles& files, const std::string& metric) {
     if (std::isfinite(time)) seconds += time;
     if (is_kind(record, "train") && std::isfinite(count)) tokens += count;
   }
-  out += fact(for_people(last_step), "steps");
-  if (std::isfinite(last_epoch)) out += fact(for_people(last_epoch), "epochs");
-  if (files.results.contains("best_step")) out += fact(for_people(number_of(files.results, "best_step")), "best step");
-  if (tokens > 0) out += fact(for_people(tokens), "tokens trained on");
-  if (seconds > 0) out += fact(human_duration(seconds), "in steps and validation");
+  out += fact_html(for_people(last_step), "steps");
+  if (std::isfinite(last_epoch)) out += fact_html(for_people(last_epoch), "epochs");
+  if (files.results.contains("best_step"))
+    out += fact_html(for_people(number_of(files.results, "best_step")), "best step");
+  if (tokens > 0) out += fact_html(for_people(tokens), "tokens trained on");
+  if (seconds > 0) out += fact_html(human_duration(seconds), "in steps and validation");
   return out + "</div>";
 }
 
@@ -194,7 +191,7 @@ std::string run_report_html(const std::string& run_folder) {
   const bool finished = !files.results.empty();
   std::string body = cat("<h1>", html_escape(name), "</h1><p class=\"lead\">",
                          task.empty() ? "" : html_escape(task) + ", ", finished ? "finished" : "not finished yet",
-                         files.results.contains("trained_on") ? kTrainedOnAll : "", "</p>", facts(files, metric));
+                         files.results.contains("trained_on") ? kTrainedOnAll : "", "</p>", run_facts(files, metric));
   const auto section = [&](const char* title, const std::string& content) {
     if (!content.empty()) body += cat("\n<section><h2>", title, "</h2>", content, "</section>");
   };

@@ -110,7 +110,7 @@ std::string change_cell(const json* before, const json* after, const std::string
   return cat("<td", style, ">", change > 0 ? "+" : "", table_number(change), "</td>");
 }
 
-void flatten(const json& value, const std::string& key, std::vector<std::pair<std::string, std::string>>& rows) {
+void flatten_rows(const json& value, const std::string& key, std::vector<std::pair<std::string, std::string>>& rows) {
   constexpr size_t kMaxRows = 500;
   if (rows.size() >= kMaxRows) return;
   if (value.is_structured() && !value.empty()) {
@@ -118,7 +118,7 @@ void flatten(const json& value, const std::string& key, std::vector<std::pair<st
     size_t index = 0;
     for (const auto& [name, child] : value.items()) {
       const std::string part = list ? std::to_string(index++) : name;
-      flatten(child, key.empty() ? part : cat(key, ".", part), rows);
+      flatten_rows(child, key.empty() ? part : cat(key, ".", part), rows);
     }
     return;
   }
@@ -223,12 +223,16 @@ std::string confusion_html(const json& results) {
 
 std::string flat_table_html(const json& value) {
   std::vector<std::pair<std::string, std::string>> rows;
-  flatten(value, "", rows);
+  flatten_rows(value, "", rows);
   std::string out = "<div class=\"scroll\"><table class=\"flat\"><tbody>";
   for (const auto& [key, text] : rows) {
     out += cat("<tr><td>", html_escape(key), "</td><td>", html_escape(text), "</td></tr>");
   }
   return out + "</tbody></table></div>";
+}
+
+std::string fact_html(const std::string& value, const std::string& label) {
+  return cat("<div class=\"fact\"><b>", html_escape(value), "</b><span>", html_escape(label), "</span></div>");
 }
 
 std::string details_html(std::string_view summary, const std::string& content, bool open) {

@@ -18,6 +18,8 @@ std::string per_class_html(const nlohmann::json& results);
 std::string confusion_html(const nlohmann::json& results);
 // Any JSON as a table of dotted keys and values.
 std::string flat_table_html(const nlohmann::json& value);
+// One number of the row of facts at the top, with what it counts under it.
+std::string fact_html(const std::string& value, const std::string& label);
 // <details> with a summary line.
 std::string details_html(std::string_view summary, const std::string& content, bool open);
 

@@ -25,7 +25,7 @@ std::map<std::string, double> metrics_from(const nlohmann::json& values) {
   return metrics;
 }
 
-std::string cell(const std::map<std::string, double>& metrics, const std::string& name) {
+std::string metric_cell(const std::map<std::string, double>& metrics, const std::string& name) {
   const auto found = metrics.find(name);
   if (found == metrics.end()) return "-";
   if (is_count(name)) return with_thousands(static_cast<int64_t>(found->second));
@@ -34,7 +34,7 @@ std::string cell(const std::map<std::string, double>& metrics, const std::string
   return text;
 }
 
-std::string padded(const std::string& text, size_t width) {
+std::string right_aligned(const std::string& text, size_t width) {
   return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
 }
 
@@ -96,12 +96,13 @@ std::string results_table(const RunResults& results) {
   for (const auto* column : columns) {
     for (const auto& [name, value] : *column) names.insert(name);
   }
-  std::string text = padded("", kName) + padded("validation", 2 * kCell) + padded("test", 2 * kCell) + "\n" +
-                     padded("", kName) + padded("before", kCell) + padded("after", kCell) + padded("before", kCell) +
-                     padded("after", kCell);
+  std::string text = right_aligned("", kName) + right_aligned("validation", 2 * kCell) +
+                     right_aligned("test", 2 * kCell) + "\n" + right_aligned("", kName) +
+                     right_aligned("before", kCell) + right_aligned("after", kCell) + right_aligned("before", kCell) +
+                     right_aligned("after", kCell);
   for (const std::string& name : names) {
     text += "\n" + name + (name.size() < kName ? std::string(kName - name.size(), ' ') : " ");
-    for (const auto* column : columns) text += padded(cell(*column, name), kCell);
+    for (const auto* column : columns) text += right_aligned(metric_cell(*column, name), kCell);
     if (name == results.metric && results.validation.after.count(name) > 0) text += "  <- chooses the best weights";
   }
   return text;

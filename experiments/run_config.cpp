@@ -11,7 +11,7 @@ namespace broadsheet {
 namespace {
 
 // The checks that look across sections; a default that depends on another section is filled in by load_run_config.
-void check_run_file(const RunConfig& config, const std::string&, ConfigReader& reader) {
+void check_whole_run(const RunConfig& config, const std::string&, ConfigReader& reader) {
   const std::vector<std::string> metrics = metrics_of(config.task.kind);
   const std::string& metric = config.validation.metric;
   if (!metrics.empty() && !metric.empty() && std::find(metrics.begin(), metrics.end(), metric) == metrics.end()) {
@@ -90,7 +90,7 @@ const Section<RunConfig>& run_section() {
           .key("launch", &RunConfig::launch, nested(launch_section()), "On how many processes.")
           .key("slurm", &RunConfig::slurm, nested(slurm_section()), "How `submit` asks Slurm for it.")
           .key("tracking", &RunConfig::tracking, nested(tracking_section()), "What is written for other tools.")
-          .check(check_run_file);
+          .check(check_whole_run);
   return section;
 }
 

@@ -23,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kTail = 1 << 16;  // bytes: the last lines of a file are in there
-constexpr size_t kRateWindow = 20;  // steps
+constexpr size_t kRateSteps = 20;   // steps
 constexpr uint64_t kMostPlan = 1 << 16;
 
 using Json = nlohmann::json;
@@ -48,7 +48,7 @@ std::optional<double> number_in(const Json& record, const std::string& key) {
   return found->get<double>();
 }
 
-int64_t step_of(const Json& record) {
+int64_t step_in(const Json& record) {
   return static_cast<int64_t>(number_in(record, "step").value_or(-1));
 }
 
@@ -86,15 +86,15 @@ void read_metrics(RunProgress& progress) {
     }
     const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!record.is_object()) continue;
-    progress.step = std::max(progress.step, step_of(record));
+    progress.step = std::max(progress.step, step_in(record));
     const std::optional<double> value = number_in(record, progress.metric);
     if (!value || (progress.best && !(higher ? *value > *progress.best : *value < *progress.best))) continue;
     progress.best = value;
-    progress.best_step = step_of(record);
+    progress.best_step = step_in(record);
   }
   const Json record = Json::parse(last, nullptr, /*allow_exceptions=*/false);
   if (!record.is_object()) return;
-  progress.step = std::max(progress.step, step_of(record));
+  progress.step = std::max(progress.step, step_in(record));
   progress.loss = number_in(record, "loss");
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0)
@@ -105,7 +105,7 @@ void read_rate(RunProgress& progress) {
   double seconds = 0, tokens = 0;
   size_t steps = 0;
   const std::vector<Json> records = last_records(progress.folder + "/timings.jsonl", kTail);
-  for (auto record = records.rbegin(); record != records.rend() && steps < kRateWindow; ++record) {
+  for (auto record = records.rbegin(); record != records.rend() && steps < kRateSteps; ++record) {
     if (!has_kind(*record, "train")) continue;
     seconds += number_in(*record, "seconds").value_or(0);
     tokens += number_in(*record, "tokens").value_or(0);
@@ -178,7 +178,7 @@ RunProgress read_progress(const std::string& folder) {
 
 int64_t last_recorded_step(const std::string& run_folder) {
   int64_t step = -1;
-  for (const Json& record : last_records(run_folder + "/metrics.jsonl", kTail)) step = std::max(step, step_of(record));
+  for (const Json& record : last_records(run_folder + "/metrics.jsonl", kTail)) step = std::max(step, step_in(record));
   return step;
 }
 

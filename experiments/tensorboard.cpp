@@ -29,7 +29,7 @@ constexpr std::array<uint32_t, 256> make_table() {
   }
   return table;
 }
-constexpr std::array<uint32_t, 256> kTable = make_table();
+constexpr std::array<uint32_t, 256> kCrcTable = make_table();
 
 uint32_t masked(uint32_t sum) {
   return (sum >> 15 | sum << 17) + 0xA282EAD8u;
@@ -100,7 +100,7 @@ std::string next_name(const std::string& folder, int64_t attempt) {
 
 uint32_t crc32c(std::string_view bytes) {
   uint32_t sum = ~uint32_t{0};
-  for (const char byte : bytes) sum = kTable[(sum ^ static_cast<unsigned char>(byte)) & 0xFF] ^ sum >> 8;
+  for (const char byte : bytes) sum = kCrcTable[(sum ^ static_cast<unsigned char>(byte)) & 0xFF] ^ sum >> 8;
   return ~sum;
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr size_t kRateWindow = 20;  // steps over which tokens per second are averaged
 
-std::string number(double value) {
+std::string json_number(double value) {
   if (!std::isfinite(value)) return "null";
   // "-0" is an integer to JSON readers, and loses its sign.
   return value == 0 && std::signbit(value) ? "-0.0" : shortest(value);
@@ -40,24 +40,25 @@ std::string fixed(double value, const char* format) {
 }  // namespace
 
 std::string metrics_line(const StepRecord& record) {
-  std::string line = cat("{\"step\": ", record.step, ", \"epoch\": ", number(record.epoch),
-                         ", \"kind\": ", quoted(record.kind), ", \"loss\": ", number(record.loss));
+  std::string line = cat("{\"step\": ", record.step, ", \"epoch\": ", json_number(record.epoch),
+                         ", \"kind\": ", quoted(record.kind), ", \"loss\": ", json_number(record.loss));
   if (record.kind == "train") {
-    line += cat(", \"learning_rate\": ", number(record.learning_rate), ", \"grad_norm\": ", number(record.grad_norm));
+    line += cat(", \"learning_rate\": ", json_number(record.learning_rate),
+                ", \"grad_norm\": ", json_number(record.grad_norm));
   }
   line += cat(", \"tokens\": ", record.tokens, ", \"examples\": ", record.examples);
   for (const auto& [name, value] : record.metrics) {
-    if (!is_record_field(name)) line += cat(", ", quoted(name), ": ", number(value));
+    if (!is_record_field(name)) line += cat(", ", quoted(name), ": ", json_number(value));
   }
   return line + "}";
 }
 
 std::string timings_line(const StepRecord& record) {
   const double rate = record.seconds > 0 ? static_cast<double>(record.tokens) / record.seconds : 0;
-  std::string line =
-      cat("{\"step\": ", record.step, ", \"kind\": ", quoted(record.kind), ", \"seconds\": ", number(record.seconds),
-          ", \"tokens\": ", record.tokens, ", \"tokens_per_second\": ", number(rate));
-  for (const auto& [name, value] : record.phases) line += cat(", ", quoted(name), ": ", number(value));
+  std::string line = cat("{\"step\": ", record.step, ", \"kind\": ", quoted(record.kind),
+                         ", \"seconds\": ", json_number(record.seconds), ", \"tokens\": ", record.tokens,
+                         ", \"tokens_per_second\": ", json_number(rate));
+  for (const auto& [name, value] : record.phases) line += cat(", ", quoted(name), ": ", json_number(value));
   if (!record.ranks.empty()) line += cat(", \"ranks\": ", nlohmann::json(record.ranks).dump());
   return line + "}";
 }

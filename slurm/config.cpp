@@ -10,7 +10,7 @@
 namespace broadsheet {
 namespace {
 
-constexpr int64_t kMost = 1'000'000;
+constexpr int64_t kMostAllowed = 1'000'000;
 constexpr int64_t kMinute = 60, kHour = 3600, kDay = 86400;
 
 // A text of which `good` holds.
@@ -147,12 +147,12 @@ const Section<SlurmConfig>& slurm_section() {
           .key("account", &SlurmConfig::account, slurm_name("an account"), "sbatch --account: who pays.")
           .key("qos", &SlurmConfig::qos, slurm_name("a quality of service"), "sbatch --qos.")
           .key("constraint", &SlurmConfig::constraint, slurm_name("features of nodes"), "sbatch --constraint.")
-          .key("nodes", &SlurmConfig::nodes, integer(1, kMost), "How many nodes.")
-          .key("ntasks_per_node", &SlurmConfig::ntasks_per_node, integer(0, kMost),
+          .key("nodes", &SlurmConfig::nodes, integer(1, kMostAllowed), "How many nodes.")
+          .key("ntasks_per_node", &SlurmConfig::ntasks_per_node, integer(0, kMostAllowed),
                "Ranks on each node; 0: one per GPU, or one. Ranks in all are nodes x ntasks_per_node.")
-          .key("cpus_per_task", &SlurmConfig::cpus_per_task, integer(0, kMost),
+          .key("cpus_per_task", &SlurmConfig::cpus_per_task, integer(0, kMostAllowed),
                "Cores for each rank; 0: launch.threads_per_rank.")
-          .key("gpus_per_node", &SlurmConfig::gpus_per_node, integer(0, kMost), "sbatch --gpus-per-node.")
+          .key("gpus_per_node", &SlurmConfig::gpus_per_node, integer(0, kMostAllowed), "sbatch --gpus-per-node.")
           .key("mem", &SlurmConfig::mem, slurm_name("memory per node, like 16G"), "sbatch --mem.")
           .key("time", &SlurmConfig::time, duration(),
                "The job's time limit. A run that needs longer saves, is requeued and goes on.")
@@ -172,7 +172,7 @@ const Section<SlurmConfig>& slurm_section() {
                "What starts the ranks; auto is srun where it knows PMIx, else mpirun.")
           .key("signal_before", &SlurmConfig::signal_before, integer(1, 65535),
                "Seconds before the time limit at which the job is told to save and leave.")
-          .key("max_requeues", &SlurmConfig::max_requeues, integer(0, kMost),
+          .key("max_requeues", &SlurmConfig::max_requeues, integer(0, kMostAllowed),
                "How often the job puts itself back into the queue after a time limit or a signal. Preemptions do not "
                "count.")
           .key("retries", &SlurmConfig::retries, nested(retry_section()), "How often each kind of failure is retried.")
@@ -183,10 +183,10 @@ const Section<SlurmConfig>& slurm_section() {
 const Section<SlurmLimits>& slurm_limits_section() {
   static const auto section =
       Section<SlurmLimits>()
-          .key("nodes", &SlurmLimits::nodes, integer(0, kMost), "Most nodes of a job; 0: any number.")
-          .key("ntasks_per_node", &SlurmLimits::ntasks_per_node, integer(0, kMost), "Most ranks on a node.")
-          .key("gpus_per_node", &SlurmLimits::gpus_per_node, integer(0, kMost), "Most GPUs of a node.")
-          .key("max_requeues", &SlurmLimits::max_requeues, integer(0, kMost), "Most requeues of a run.")
+          .key("nodes", &SlurmLimits::nodes, integer(0, kMostAllowed), "Most nodes of a job; 0: any number.")
+          .key("ntasks_per_node", &SlurmLimits::ntasks_per_node, integer(0, kMostAllowed), "Most ranks on a node.")
+          .key("gpus_per_node", &SlurmLimits::gpus_per_node, integer(0, kMostAllowed), "Most GPUs of a node.")
+          .key("max_requeues", &SlurmLimits::max_requeues, integer(0, kMostAllowed), "Most requeues of a run.")
           .key("time", &SlurmLimits::time, duration(), "Longest time limit.");
   return section;
 }

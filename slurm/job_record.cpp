@@ -15,7 +15,7 @@
 namespace broadsheet {
 namespace {
 
-constexpr uint64_t kMost = uint64_t{64} << 20;
+constexpr uint64_t kMostRecordBytes = uint64_t{64} << 20;
 
 nlohmann::json parse(const std::string& text) {
   return nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -66,7 +66,7 @@ std::string cancel_mark(const std::string& run_dir) {
 std::optional<JobRecord> read_job_record(const std::string& folder) {
   const std::string path = folder + "/job.json";
   if (!exists(path)) return std::nullopt;
-  const nlohmann::json value = parse(read_file(path, kMost));
+  const nlohmann::json value = parse(read_file(path, kMostRecordBytes));
   if (!value.is_object()) return std::nullopt;
   return JobRecord{text_in(value, "token"),     text_in(value, "id"),       text_in(value, "kind"),
                    text_in(value, "submitted"), texts_in(value, "command"), texts_in(value, "after")};
@@ -81,7 +81,7 @@ void write_job_record(const std::string& folder, const JobRecord& record) {
 std::vector<JobEvent> read_job_events(const std::string& folder) {
   std::vector<JobEvent> events;
   if (!exists(events_file(folder))) return events;
-  for (const std::string& line : split(read_file(events_file(folder), kMost), '\n')) {
+  for (const std::string& line : split(read_file(events_file(folder), kMostRecordBytes), '\n')) {
     const nlohmann::json value = parse(line);
     if (!value.is_object()) continue;
     events.push_back({text_in(value, "event"), text_in(value, "token"), text_in(value, "job"),
@@ -127,7 +127,7 @@ std::string take_lease(const std::string& folder, const std::string& token, cons
   const std::string temporary = cat(path, ".", job, ".writing");
   while (true) {
     if (exists(path)) {
-      const std::string held(trim(read_file(path, kMost)));
+      const std::string held(trim(read_file(path, kMostRecordBytes)));
       const size_t blank = held.find(' ');
       if (blank != std::string::npos && held.substr(0, blank) == token) return held.substr(blank + 1);
       // Of a submission before this one, which is over: submit() makes sure of that.
@@ -149,7 +149,7 @@ std::vector<std::string> excluded_nodes(const std::string& folder) {
   const std::string path = folder + "/excluded";
   std::vector<std::string> nodes;
   if (!exists(path)) return nodes;
-  for (const std::string& line : split(read_file(path, kMost), '\n')) {
+  for (const std::string& line : split(read_file(path, kMostRecordBytes), '\n')) {
     if (!line.empty()) nodes.push_back(line);
   }
   return nodes;

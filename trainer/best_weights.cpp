@@ -1,5 +1,7 @@
 #include "trainer/best_weights.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <utility>
 
 #include "checkpoints/huggingface.h"

@@ -45,7 +45,7 @@ struct DataConfig {
 };
 
 // What a run learns from and is measured on: the corpus with validation joined to training and long documents in
-// pieces, where `data` says so. `data` and `task` fit each other (check_run_file).
+// pieces, where `data` says so. `data` and `task` fit each other (check_whole_run).
 std::shared_ptr<const ShardSet> examples_of(std::shared_ptr<const ShardSet> corpus, const DataConfig& data,
                                             const TaskConfig& task);
 

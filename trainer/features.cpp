@@ -27,7 +27,7 @@ namespace {
 constexpr int64_t kBlockBytes = int64_t{32} << 20;
 constexpr std::chrono::milliseconds kLookAgain{100};
 
-FeatureInfo describe(const Task& task, const ShardSet& corpus, Communicator& ranks) {
+FeatureInfo describe_features(const Task& task, const ShardSet& corpus, Communicator& ranks) {
   FeatureInfo info;
   info.width = task.feature_width();
   info.corpus = corpus.fingerprint();
@@ -175,7 +175,7 @@ FeatureUse take_features(Task& task, const ShardSet& corpus, const std::string& 
   if (folder.empty() || task.feature_width() == 0) return {};
   const PhaseScope computing(Phase::kValidation);
   const Stopwatch watch;
-  const FeatureInfo info = describe(task, corpus, ranks);
+  const FeatureInfo info = describe_features(task, corpus, ranks);
   FeatureUse use{feature_file(folder, info.key), "", 0};
   std::string why;
   std::shared_ptr<const FeatureStore> store = look(use.file, info, why);

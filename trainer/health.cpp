@@ -1,5 +1,7 @@
 #include "trainer/health.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -15,7 +17,7 @@ constexpr size_t kShown = 5;
 
 // Multiply and xor over 64-bit words, eight lanes wide so that the compiler can keep them apart. Every lane's step is a
 // bijection of its state, so one flipped bit always changes the result.
-uint64_t mix(const std::byte* bytes, size_t size, uint64_t seed) {
+uint64_t fold_bytes(const std::byte* bytes, size_t size, uint64_t seed) {
   constexpr size_t kLanes = 8;
   constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
   uint64_t lanes[kLanes];
@@ -53,7 +55,7 @@ uint64_t replica_hash(const ParameterList& parameters) {
   for (const Parameter& parameter : parameters) {
     const at::Tensor& tensor = parameter.tensor;
     BROADSHEET_ASSERT(tensor.is_contiguous() && tensor.is_cpu());
-    hash = mix(static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes(), hash);
+    hash = fold_bytes(static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes(), hash);
   }
   return hash;
 }
@@ -86,7 +88,7 @@ void zero_gradients(const std::vector<Parameter>& trained) {
 
 namespace {
 
-std::string describe(const Culprit& culprit) {
+std::string describe_culprit(const Culprit& culprit) {
   std::vector<std::string> examples;
   for (const int64_t example : culprit.examples) examples.push_back(cat(example));
   return cat(
@@ -100,7 +102,7 @@ std::string describe(const Culprit& culprit) {
 std::string describe_non_finite(const std::vector<std::string>& tensors, const std::vector<Culprit>& culprits,
                                 Communicator& ranks) {
   std::vector<std::string> mine;
-  for (const Culprit& culprit : culprits) mine.push_back(describe(culprit));
+  for (const Culprit& culprit : culprits) mine.push_back(describe_culprit(culprit));
   const std::vector<std::string> all = ranks.all_gather(join(mine, "; "));
   std::string text = cat("not finite: the gradient of ", tensors.empty() ? "no tensor alone" : first_few(tensors));
   bool found = false;

@@ -16,11 +16,11 @@ struct FreeDocument {
   void operator()(xmlDoc* document) const { xmlFreeDoc(document); }
 };
 
-std::string_view view(const xmlChar* text) {
+std::string_view xml_text(const xmlChar* text) {
   return text ? reinterpret_cast<const char*>(text) : "";
 }
 
-std::string lower(std::string_view text) {
+std::string lowered(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
   return out;
@@ -28,7 +28,7 @@ std::string lower(std::string_view text) {
 
 std::string attribute(const xmlNode* node, const char* name) {
   xmlChar* value = xmlGetProp(node, reinterpret_cast<const xmlChar*>(name));
-  std::string text(trim(view(value)));
+  std::string text(trim(xml_text(value)));
   xmlFree(value);
   return text;
 }
@@ -61,7 +61,7 @@ struct Block {
 constexpr double kWordsOfIdeograph = 0.5;
 
 // Adds what the text is worth, word by word; blanks become one.
-void append(Block& block, std::string_view text, bool linked) {
+void append_text(Block& block, std::string_view text, bool linked) {
   double words = 0;
   bool inside = !block.text.empty() && block.text.back() != ' ';
   for (size_t i = 0; i < text.size(); ++i) {
@@ -130,31 +130,31 @@ class Collector {
   bool enter(const xmlNode* node) {
     if (node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE) {
       if (in_title_)
-        append(title_, view(node->content), false);
+        append_text(title_, xml_text(node->content), false);
       else
-        append(block_, view(node->content), links_ > 0);
+        append_text(block_, xml_text(node->content), links_ > 0);
       return false;
     }
     if (node->type != XML_ELEMENT_NODE) return false;
-    const std::string name = lower(view(node->name));
+    const std::string name = lowered(xml_text(node->name));
     if (is_hidden(name) || (!boilerplate_ && is_furniture(name))) {
       close_block();
       return false;
     }
     if (name == "html") set("language", attribute(node, "lang"));
     if (name == "meta") note_meta(node);
-    if (name == "link" && lower(attribute(node, "rel")) == "canonical") set("url", attribute(node, "href"));
+    if (name == "link" && lowered(attribute(node, "rel")) == "canonical") set("url", attribute(node, "href"));
     if (name == "time") set("date", attribute(node, "datetime"));
     if (name == "title") in_title_ = true;
     if (name == "a") ++links_;
-    if (name == "br") append(block_, " ", false);
+    if (name == "br") append_text(block_, " ", false);
     if (!is_inline(name) && name != "br") close_block();
     return true;
   }
 
   void leave(const xmlNode* node) {
     if (node->type != XML_ELEMENT_NODE) return;
-    const std::string name = lower(view(node->name));
+    const std::string name = lowered(xml_text(node->name));
     if (name == "title") {
       in_title_ = false;
       set("title", std::string(trim(title_.text)));
@@ -164,7 +164,7 @@ class Collector {
   }
 
   void note_meta(const xmlNode* node) {
-    const std::string key = lower(attribute(node, "property") + attribute(node, "name")),
+    const std::string key = lowered(attribute(node, "property") + attribute(node, "name")),
                       value = attribute(node, "content");
     if (key == "og:title" && !value.empty()) article["title"] = value;  // without the site's name
     if (key == "description" || key == "og:description") set("description", value);

@@ -6,7 +6,7 @@
 namespace broadsheet {
 namespace {
 
-constexpr int kMaxDepth = 100;
+constexpr int kMostLevels = 100;
 
 // Collects the scalar values of the outermost object without building a tree, so that depth and size cost nothing.
 class ObjectReader : public nlohmann::json_sax<nlohmann::json> {
@@ -68,7 +68,7 @@ class ObjectReader : public nlohmann::json_sax<nlohmann::json> {
     } else if (depth_ == 1 && !object) {
       list_ = &record_.document.lists[key_];
     }
-    if (++depth_ > kMaxDepth) return fail("too_deep", cat("nested more than ", kMaxDepth, " levels"));
+    if (++depth_ > kMostLevels) return fail("too_deep", cat("nested more than ", kMostLevels, " levels"));
     return true;
   }
   bool end() {

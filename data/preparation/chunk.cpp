@@ -70,7 +70,7 @@ class ArrayFile {
   uint64_t size_ = 0;
 };
 
-[[noreturn]] void damaged(const std::string& path, const std::string& what) {
+[[noreturn]] void damaged_chunk(const std::string& path, const std::string& what) {
   throw RunError("prepare.chunk", cat(path, ": is damaged (", what, ")"),
                  "remove the folder it is in, and prepare again");
 }
@@ -142,7 +142,7 @@ ChunkView::ChunkView(const std::string& path, size_t fields) : file_(path) {
                          header.at("classes").at(i).get<std::vector<std::string>>()});
     }
   } catch (const std::exception& error) {
-    damaged(path, error.what());
+    damaged_chunk(path, error.what());
   }
 }
 

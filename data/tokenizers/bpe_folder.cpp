@@ -26,7 +26,7 @@ constexpr Role kRoles[] = {{"bos_token", "<s>", kEnd},  {"eos_token", "</s>", kE
                            {"mask_token", "<mask>", ""}};
 
 // Tokenizers whose vocab.json and merges.txt mean the same as one of these.
-bool is_roberta(const Section& config, const Json& vocabulary) {
+bool is_roberta(const JsonSection& config, const Json& vocabulary) {
   std::string name = config.has("tokenizer_class") ? config.text("tokenizer_class", "") : "";
   if (ends_with(name, "Fast")) name.resize(name.size() - 4);
   if (name.empty()) return !vocabulary.contains(kEnd);
@@ -39,24 +39,24 @@ bool is_roberta(const Section& config, const Json& vocabulary) {
 }
 
 // What a file says about one token: its text, or an object with the text as "content" and options.
-void read_token(const Section& config, const char* key, AddedToken& token) {
+void read_token(const JsonSection& config, const char* key, AddedToken& token) {
   read_special_name(config, key, token.content);
   const Json* found = config.find(key);
   if (found == nullptr || !found->is_object()) return;
-  const Section options = config.section(key);
+  const JsonSection options = config.section(key);
   token.lstrip = options.flag("lstrip", false);
   token.rstrip = options.flag("rstrip", false);
   token.single_word = options.flag("single_word", false);
   token.normalized = options.flag("normalized", false);
 }
 
-void read_roles(const std::vector<Section>& configs, bool roberta, const Json& vocabulary, BpeSpec& spec) {
+void read_roles(const std::vector<JsonSection>& configs, bool roberta, const Json& vocabulary, BpeSpec& spec) {
   for (const Role& role : kRoles) {
     AddedToken token;
     token.content = roberta ? role.roberta : role.gpt2;
     token.normalized = false;
     token.special = true;
-    for (const Section& config : configs) read_token(config, role.key, token);
+    for (const JsonSection& config : configs) read_token(config, role.key, token);
     const std::string_view key = role.key;
     if (key == "pad_token") spec.names.pad = token.content;
     if (key == "cls_token") spec.names.cls = token.content;
@@ -72,11 +72,11 @@ void read_roles(const std::vector<Section>& configs, bool roberta, const Json& v
   std::sort(spec.added.begin(), spec.added.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
 }
 
-void refuse_further_tokens(const std::string& folder, const std::vector<Section>& configs) {
+void refuse_further_tokens(const std::string& folder, const std::vector<JsonSection>& configs) {
   const std::string file = folder + "/added_tokens.json";
   if (exists(file))
     throw UserError(Fault{"tokenizer.config", {file, 0, 0}, "", "is not read beside vocab.json", kSaveAsJson});
-  for (const Section& config : configs)
+  for (const JsonSection& config : configs)
     for (const char* key : {"additional_special_tokens", "extra_special_tokens", "added_tokens_decoder"})
       if (config.has(key) && !config.find(key)->empty())
         config.fail("config", key, "is not read beside vocab.json", kSaveAsJson);
@@ -148,9 +148,9 @@ BpeSpec read_bpe_folder(const std::string& folder) {
   };
   const Json vocabulary = read_tokenizer_json_file(vocabulary_file);
   const Json map = json_or_empty(map_file), config = json_or_empty(config_file);
-  const std::vector<Section> configs = {Section(map_file, "", map), Section(config_file, "", config)};
+  const std::vector<JsonSection> configs = {JsonSection(map_file, "", map), JsonSection(config_file, "", config)};
   BpeSpec spec;
-  spec.vocabulary = read_vocabulary(Section(vocabulary_file, "", vocabulary));
+  spec.vocabulary = read_vocabulary(JsonSection(vocabulary_file, "", vocabulary));
   read_merges_txt(merges_file, spec);
   spec.add_prefix_space = configs[1].flag("add_prefix_space", false);
   refuse_further_tokens(folder, configs);

@@ -13,12 +13,12 @@ using Json = nlohmann::json;
 constexpr const char* kOther = "use a model with GPT-2's byte-level BPE";
 
 // An option that byte-level BPE leaves empty.
-void only_empty(const Section& model, const char* key) {
+void only_empty(const JsonSection& model, const char* key) {
   const std::string found = model.has(key) ? model.text(key, "") : "";
   if (!found.empty()) model.fail("unsupported", key, cat("'", found, "' is not in this version, wanted none"), kOther);
 }
 
-void read_merges(const Section& model, BpeSpec& spec) {
+void read_merges(const JsonSection& model, BpeSpec& spec) {
   const Json* merges = model.find("merges");
   if (merges == nullptr || !merges->is_array() || merges->size() > kMaxMerges)
     model.fail("merges", "merges", cat("wanted a list of at most ", kMaxMerges, " merges"),
@@ -38,7 +38,7 @@ void read_merges(const Section& model, BpeSpec& spec) {
   }
 }
 
-void read_model(const Section& model, BpeSpec& spec) {
+void read_bpe_model(const JsonSection& model, BpeSpec& spec) {
   model.only({"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
               "byte_fallback", "ignore_merges", "vocab", "merges"});
   if (model.has("dropout") && *model.find("dropout") != 0)
@@ -50,7 +50,7 @@ void read_model(const Section& model, BpeSpec& spec) {
     model.fail("unsupported", "byte_fallback", "is not in this version, which reads byte-level vocabularies", kOther);
   spec.fuse_unk = model.flag("fuse_unk", false);
   spec.ignore_merges = model.flag("ignore_merges", false);
-  const Section vocabulary = model.section("vocab");
+  const JsonSection vocabulary = model.section("vocab");
   spec.vocabulary = read_vocabulary(vocabulary);
   read_merges(model, spec);
   const std::string unknown = model.has("unk_token") ? model.text("unk_token", "") : "";
@@ -65,8 +65,8 @@ void read_model(const Section& model, BpeSpec& spec) {
                  "add it to model.vocab, or a token for every byte");
 }
 
-void read_pre_tokenizer(const Section& root, BpeSpec& spec) {
-  const Section words = root.section("pre_tokenizer");
+void read_pre_tokenizer(const JsonSection& root, BpeSpec& spec) {
+  const JsonSection words = root.section("pre_tokenizer");
   words.type({"ByteLevel"});
   words.only({"type", "add_prefix_space", "trim_offsets", "use_regex"});
   if (!words.has("add_prefix_space")) words.fail("missing", "add_prefix_space", "is missing", "write true or false");
@@ -77,14 +77,14 @@ void read_pre_tokenizer(const Section& root, BpeSpec& spec) {
 }
 
 // A name in a list like ["</s>", 2].
-void read_framed(const Section& post, const char* key, std::string& name) {
+void read_framed(const JsonSection& post, const char* key, std::string& name) {
   const Json* found = post.find(key);
   if (found == nullptr || !found->is_array() || found->empty() || !(*found)[0].is_string())
     post.fail("type", key, "wanted a token and its id", "download the model's files again");
   name = (*found)[0].get<std::string>();
 }
 
-void read_template(const Section& post, const Json& part, std::string& name) {
+void read_template(const JsonSection& post, const Json& part, std::string& name) {
   const Json* id = nullptr;
   if (part.is_object() && part.contains("SpecialToken") && part["SpecialToken"].is_object() &&
       part["SpecialToken"].contains("id"))
@@ -95,9 +95,9 @@ void read_template(const Section& post, const Json& part, std::string& name) {
 }
 
 // Special tokens are put around texts by Broadsheet itself: BERT's frame, with the tokens that are named here.
-void read_post_processor(const Section& root, SpecialNames& names) {
+void read_post_processor(const JsonSection& root, SpecialNames& names) {
   if (!root.has("post_processor")) return;
-  const Section post = root.section("post_processor");
+  const JsonSection post = root.section("post_processor");
   const std::string type = post.type({"ByteLevel", "RobertaProcessing", "BertProcessing", "TemplateProcessing"});
   if (type == "ByteLevel") return;
   if (type != "TemplateProcessing") {
@@ -116,12 +116,12 @@ void read_post_processor(const Section& root, SpecialNames& names) {
 }  // namespace
 
 BpeSpec read_bpe_json(const std::string& path, const Json& json) {
-  const Section root(path, "", json);
+  const JsonSection root(path, "", json);
   BpeSpec spec;
-  read_model(root.section("model"), spec);
+  read_bpe_model(root.section("model"), spec);
   check_tokenizer_json(root);
   if (root.has("normalizer")) {
-    const Section normalizer = root.section("normalizer");
+    const JsonSection normalizer = root.section("normalizer");
     normalizer.fail("unsupported", "type",
                     cat("'", normalizer.text("type", ""), "' is not in this version, wanted no normalizer"), kOther);
   }

@@ -16,7 +16,6 @@ namespace {
 // In a slot of the hash table.
 constexpr uint32_t kRank = (uint32_t{1} << 24) - 1;
 constexpr uint32_t kEmpty = UINT32_MAX;
-constexpr size_t kBasicPlane = 0x10000;
 constexpr char32_t kReplacement = 0xFFFD;  // also what malformed bytes are read as
 
 uint32_t tag(uint64_t hashed) {

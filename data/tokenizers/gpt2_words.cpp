@@ -7,10 +7,8 @@
 namespace broadsheet {
 namespace {
 
-constexpr size_t kCodePoints = 0x110000;
-
 template <class Rows>
-void mark_rows(std::vector<uint8_t>& classes, const Rows& rows, uint8_t which) {
+void classify_rows(std::vector<uint8_t>& classes, const Rows& rows, uint8_t which) {
   for (const auto& row : rows)
     for (char32_t c = row.first; c <= row.last; ++c) classes[c] = which;
 }
@@ -29,9 +27,9 @@ size_t contraction(std::string_view text) {
 }  // namespace
 
 Gpt2Words::Gpt2Words() : classes_(kCodePoints, kOther) {
-  mark_rows(classes_, unicode_tables::kLetters, kLetter);
-  mark_rows(classes_, unicode_tables::kNumbers, kNumber);
-  mark_rows(classes_, unicode_tables::kWhitespace, kSpace);
+  classify_rows(classes_, unicode_tables::kLetters, kLetter);
+  classify_rows(classes_, unicode_tables::kNumbers, kNumber);
+  classify_rows(classes_, unicode_tables::kWhitespace, kSpace);
 }
 
 const Gpt2Words& gpt2_words() {

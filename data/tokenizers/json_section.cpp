@@ -63,20 +63,20 @@ Json read_tokenizer_json_file(const std::string& path) {
   return {};
 }
 
-void Section::fail(const std::string& code, const std::string& key, const std::string& what,
-                   const std::string& remedy) const {
+void JsonSection::fail(const std::string& code, const std::string& key, const std::string& what,
+                       const std::string& remedy) const {
   throw UserError(
       Fault{"tokenizer." + code, {file_, 0, 0}, printable(name(key)), printable(what, kLongestMessage), remedy});
 }
 
-void Section::only(std::initializer_list<const char*> known) const {
+void JsonSection::only(std::initializer_list<const char*> known) const {
   if (!value_.is_object()) fail("type", "", cat("found ", value_.type_name(), ", wanted an object"), kDownload);
   for (const auto& [key, unused] : value_.items())
     if (std::find(known.begin(), known.end(), key) == known.end())
       fail("unknown_key", key, "this key is not known", kKinds);
 }
 
-std::string Section::type(std::initializer_list<const char*> wanted) const {
+std::string JsonSection::type(std::initializer_list<const char*> wanted) const {
   const std::string found = text("type", "");
   for (const char* type : wanted)
     if (found == type) return found;
@@ -85,41 +85,41 @@ std::string Section::type(std::initializer_list<const char*> wanted) const {
   fail("unsupported", "type", cat("'", found, "' is not in this version, which reads ", join(names, ", ")), kKinds);
 }
 
-const Json* Section::find(const std::string& key) const {
+const Json* JsonSection::find(const std::string& key) const {
   const auto found = value_.find(key);
   return found == value_.end() ? nullptr : &*found;
 }
 
-Section Section::section(const char* key) const {
+JsonSection JsonSection::section(const char* key) const {
   const Json* found = find(key);
   if (found == nullptr || !found->is_object())
     fail("missing", key, found == nullptr ? "is missing" : cat("found ", found->type_name(), ", wanted an object"),
          kDownload);
-  return Section(file_, name(key), *found);
+  return JsonSection(file_, name(key), *found);
 }
 
-std::string Section::text(const char* key, const std::string& missing) const {
+std::string JsonSection::text(const char* key, const std::string& missing) const {
   const Json* found = find(key);
   if (found == nullptr) return missing;
   if (!found->is_string()) fail("type", key, cat("found ", found->type_name(), ", wanted text"), kDownload);
   return found->get<std::string>();
 }
 
-bool Section::flag(const char* key, bool missing) const {
+bool JsonSection::flag(const char* key, bool missing) const {
   const Json* found = find(key);
   if (found == nullptr || found->is_null()) return missing;
   if (!found->is_boolean()) fail("type", key, cat("found ", found->type_name(), ", wanted true or false"), kDownload);
   return found->get<bool>();
 }
 
-int64_t Section::integer(const std::string& key, std::optional<int64_t> missing, int64_t low, int64_t high) const {
+int64_t JsonSection::integer(const std::string& key, std::optional<int64_t> missing, int64_t low, int64_t high) const {
   const Json* found = find(key);
   if (found == nullptr && missing) return *missing;
   if (found == nullptr) fail("missing", key, "is missing", kDownload);
   return integer_in(key, *found, low, high);
 }
 
-int64_t Section::integer_in(const std::string& key, const Json& value, int64_t low, int64_t high) const {
+int64_t JsonSection::integer_in(const std::string& key, const Json& value, int64_t low, int64_t high) const {
   // A number above the range of int64 is stored unsigned and would wrap.
   const bool fits = value.is_number_integer() && (!value.is_number_unsigned() || value.get<uint64_t>() <= INT64_MAX);
   if (!fits || value.get<int64_t>() < low || value.get<int64_t>() > high)
@@ -128,23 +128,23 @@ int64_t Section::integer_in(const std::string& key, const Json& value, int64_t l
   return value.get<int64_t>();
 }
 
-bool Section::has(const std::string& key) const {
+bool JsonSection::has(const std::string& key) const {
   const Json* found = find(key);
   return found != nullptr && !found->is_null();
 }
 
-std::string Section::name(const std::string& key) const {
+std::string JsonSection::name(const std::string& key) const {
   return key_.empty() ? key : key.empty() ? key_ : cat(key_, ".", key);
 }
 
-std::string model_of_tokenizer_json(const Section& root) {
-  const Section model = root.section("model");
+std::string model_of_tokenizer_json(const JsonSection& root) {
+  const JsonSection model = root.section("model");
   if (!model.has("type") && model.has("merges")) return "BPE";
   if (!model.has("type") && model.has("max_input_chars_per_word")) return "WordPiece";
   return model.type({"WordPiece", "BPE"});
 }
 
-void check_tokenizer_json(const Section& root) {
+void check_tokenizer_json(const JsonSection& root) {
   root.only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
              "decoder", "model"});
   if (root.text("version", "1.0") != "1.0")
@@ -152,7 +152,7 @@ void check_tokenizer_json(const Section& root) {
               "save the tokenizer with a current `tokenizers`");
 }
 
-std::vector<std::string> read_vocabulary(const Section& vocabulary) {
+std::vector<std::string> read_vocabulary(const JsonSection& vocabulary) {
   std::vector<std::string> tokens;
   const auto count = static_cast<int64_t>(vocabulary.value().size());
   if (count == 0 || count > kMaxVocabulary)
@@ -171,7 +171,7 @@ std::vector<std::string> read_vocabulary(const Section& vocabulary) {
   return tokens;
 }
 
-std::vector<AddedToken> read_added_tokens(const Section& root, const std::vector<std::string>& vocabulary_by_id) {
+std::vector<AddedToken> read_added_tokens(const JsonSection& root, const std::vector<std::string>& vocabulary_by_id) {
   std::vector<AddedToken> added;
   const Json* list = root.find("added_tokens");
   if (list == nullptr || list->is_null()) return added;
@@ -180,7 +180,7 @@ std::vector<AddedToken> read_added_tokens(const Section& root, const std::vector
   auto next = static_cast<int64_t>(vocabulary.size());  // as `tokenizers` numbers them
   std::set<std::string> seen;
   for (size_t i = 0; i < list->size(); ++i) {
-    const Section entry(root.file(), cat("added_tokens[", i, "]"), (*list)[i]);
+    const JsonSection entry(root.file(), cat("added_tokens[", i, "]"), (*list)[i]);
     entry.only({"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"});
     AddedToken token;
     token.content = entry.text("content", "");

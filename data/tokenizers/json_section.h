@@ -20,9 +20,9 @@ constexpr int32_t kMaxVocabulary = 4'000'000;
 nlohmann::json read_tokenizer_json_file(const std::string& path);
 
 // One object of a file, with the path of keys that leads to it. File and value must outlive it.
-class Section {
+class JsonSection {
  public:
-  Section(const std::string& file, std::string key, const nlohmann::json& value)
+  JsonSection(const std::string& file, std::string key, const nlohmann::json& value)
       : file_(file), key_(std::move(key)), value_(value) {}
 
   [[noreturn]] void fail(const std::string& code, const std::string& key, const std::string& what,
@@ -33,7 +33,7 @@ class Section {
   std::string type(std::initializer_list<const char*> wanted) const;
   const nlohmann::json* find(const std::string& key) const;  // nullptr: not there
   bool has(const std::string& key) const;                    // there, and not null
-  Section section(const char* key) const;
+  JsonSection section(const char* key) const;
   std::string text(const char* key, const std::string& missing) const;
   bool flag(const char* key, bool missing) const;
   int64_t integer(const std::string& key, std::optional<int64_t> missing, int64_t low, int64_t high) const;
@@ -52,12 +52,12 @@ class Section {
 
 // What the model of a tokenizer.json is: "WordPiece" or "BPE", which files of before 2023 leave out, but show by its
 // keys.
-std::string model_of_tokenizer_json(const Section& root);
+std::string model_of_tokenizer_json(const JsonSection& root);
 // That a tokenizer.json has a version and keys that are known.
-void check_tokenizer_json(const Section& root);
+void check_tokenizer_json(const JsonSection& root);
 // The tokens by id, of an object from token to id; "" where there is a gap.
-std::vector<std::string> read_vocabulary(const Section& vocabulary);
+std::vector<std::string> read_vocabulary(const JsonSection& vocabulary);
 // "added_tokens" of a tokenizer.json with that "model.vocab", by id. Those that are not in it have the next ids.
-std::vector<AddedToken> read_added_tokens(const Section& root, const std::vector<std::string>& vocabulary_by_id);
+std::vector<AddedToken> read_added_tokens(const JsonSection& root, const std::vector<std::string>& vocabulary_by_id);
 
 }  // namespace broadsheet

@@ -7,7 +7,7 @@
 
 namespace broadsheet {
 
-void read_special_name(const Section& config, const char* key, std::string& name) {
+void read_special_name(const JsonSection& config, const char* key, std::string& name) {
   const nlohmann::json* found = config.find(key);
   if (found == nullptr || found->is_null()) return;
   const nlohmann::json& value = found->is_object() && found->contains("content") ? (*found)["content"] : *found;
@@ -21,7 +21,7 @@ void read_special_names(const std::string& folder, SpecialNames& names) {
     const std::string file = cat(folder, "/", file_name);
     if (!exists(file)) continue;
     const nlohmann::json json = read_tokenizer_json_file(file);
-    const Section config(file, "", json);
+    const JsonSection config(file, "", json);
     read_special_name(config, "pad_token", names.pad);
     read_special_name(config, "cls_token", names.cls);
     read_special_name(config, "sep_token", names.sep);

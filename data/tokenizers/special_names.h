@@ -12,7 +12,7 @@ struct SpecialNames {
 };
 
 // The token that `key` names, by its text or by an object with its text as "content"; `name` stays where none does.
-void read_special_name(const Section& config, const char* key, std::string& name);
+void read_special_name(const JsonSection& config, const char* key, std::string& name);
 // From `folder`'s special_tokens_map.json and tokenizer_config.json, where they name them; the latter counts more.
 void read_special_names(const std::string& folder, SpecialNames& names);
 

@@ -24,7 +24,7 @@ namespace {
 
 std::unique_ptr<Tokenizer> load_tokenizer_json(const std::string& folder, const std::string& file) {
   const nlohmann::json json = read_tokenizer_json_file(file);
-  if (model_of_tokenizer_json(Section(file, "", json)) == "BPE") {
+  if (model_of_tokenizer_json(JsonSection(file, "", json)) == "BPE") {
     BpeSpec spec = read_bpe_json(file, json);
     read_special_names(folder, spec.names);
     return std::make_unique<BpeTokenizer>(std::move(spec), file);

@@ -10,7 +10,6 @@
 namespace broadsheet {
 namespace {
 
-constexpr char32_t kCodePoints = 0x110000;
 constexpr char32_t kDottedCapitalI = 0x130;
 
 template <class Rows>

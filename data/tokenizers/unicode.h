@@ -8,6 +8,9 @@
 
 namespace broadsheet {
 
+inline constexpr char32_t kCodePoints = 0x110000;  // how many there are
+inline constexpr char32_t kBasicPlane = 0x10000;   // the first ones, which nearly all text is made of
+
 // One bit per question; see unicode_tables.h for where the answers come from.
 enum class CodePointClass : uint8_t {
   kRemoved = 1,      // control, format, private use, NUL, U+FFFD

@@ -64,7 +64,7 @@ WordPieceSpec read_vocab_txt(const std::string& folder) {
     spec.normalizer.lowercase = flag(config, config_file, "do_lower_case", true);
     spec.normalizer.strip_accents = flag(config, config_file, "strip_accents", spec.normalizer.lowercase);
     spec.normalizer.handle_chinese_chars = flag(config, config_file, "tokenize_chinese_chars", true);
-    read_special_name(Section(config_file, "", config), "unk_token", spec.unk_token);
+    read_special_name(JsonSection(config_file, "", config), "unk_token", spec.unk_token);
   }
   read_special_names(folder, spec.names);
 

@@ -1,19 +1,12 @@
 #include "data/tokenizers/word_cutter.h"
 
-#include <algorithm>
-
 #include "core/errors.h"
 #include "core/text.h"
 #include "data/tokenizers/unicode.h"
 
 namespace broadsheet {
-namespace {
 
-constexpr size_t kBasicPlane = 0x10000;
-
-}  // namespace
-
-void Pieces::add(std::string_view text, int32_t id) {
+void WordPieces::add(std::string_view text, int32_t id) {
   if (text.size() > kShortText) {
     if (long_by_text_.emplace(text, id).second) long_ones_.add(text, id);
     return;
@@ -26,14 +19,14 @@ void Pieces::add(std::string_view text, int32_t id) {
   if (text.size() > 2) lengths_[bucket_of(head.low)] |= uint64_t{1} << (text.size() - 1);
 }
 
-int32_t Pieces::find(std::string_view text) const {
+int32_t WordPieces::find(std::string_view text) const {
   if (text.size() <= ShortText::kLongest) return short_.find(ShortText(text));
   const auto& longer = text.size() <= kShortText ? middle_ : long_by_text_;
   const auto found = longer.find(text);
   return found == longer.end() ? -1 : found->second;
 }
 
-int32_t Pieces::longest(std::string_view rest, size_t& length) const {
+int32_t WordPieces::longest(std::string_view rest, size_t& length) const {
   if (!long_ones_.empty() && rest.size() > kShortText) {
     if (const int32_t id = long_ones_.longest(rest, length); id >= 0) return id;
   }

@@ -14,9 +14,9 @@
 namespace broadsheet {
 
 // Pieces of words by their text, which must outlive the object. Immutable after finish().
-class Pieces {
+class WordPieces {
  public:
-  explicit Pieces(size_t count) : short_(count), lengths_(kBuckets, 3) {}
+  explicit WordPieces(size_t count) : short_(count), lengths_(kBuckets, 3) {}
   void add(std::string_view text, int32_t id);
   void finish() { long_ones_.finish(); }
 
@@ -61,7 +61,7 @@ class WordCutter {
  private:
   int32_t rare_single(char32_t c) const;
 
-  Pieces words_, continuations_;
+  WordPieces words_, continuations_;
   std::vector<int32_t> singles_;  // by code point: the basic plane
   int32_t unknown_ = -1;
   size_t max_chars_;

@@ -12,7 +12,7 @@
 namespace broadsheet {
 namespace {
 
-constexpr size_t kLongest = 1000;
+constexpr size_t kMostCharacters = 1000;
 constexpr int kDeepest = 32;
 
 using Node = Expression::Node;
@@ -323,8 +323,8 @@ void throw_expression(std::string_view text, int column, const std::string& what
 Expression::Expression(std::shared_ptr<const Node> root) : root_(std::move(root)) {}
 
 Expression Expression::parse(std::string_view text, const Known& known, const std::vector<std::string>& names) {
-  if (text.size() > kLongest) {
-    throw_expression(text, 1, cat("found ", text.size(), " characters, wanted at most ", kLongest),
+  if (text.size() > kMostCharacters) {
+    throw_expression(text, 1, cat("found ", text.size(), " characters, wanted at most ", kMostCharacters),
                      "write several conditions");
   }
   return Expression(Parser(text, known, names).parse());

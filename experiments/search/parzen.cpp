@@ -23,18 +23,18 @@ constexpr double kNameWeight = 2;
 constexpr int64_t kMostSlots = 1000;
 // More kernels than this look their normalising constants up in a table.
 constexpr size_t kManyKernels = 2048;
-constexpr size_t kTable = 1024;
+constexpr size_t kTableSteps = 1024;
 constexpr double kTiny = 1e-300;
 constexpr double kLogRootTwoPi = 0.91893853320467274178;
 constexpr double kTwoPi = 6.28318530717958647693;
 
-double normal_share(double z) {
+double gaussian_share(double z) {
   return 0.5 * std::erfc(-z * 0.70710678118654752440);
 }
 
 // Share of a Gaussian at `center` that lies between 0 and 1.
 double share_inside(double center, double sigma) {
-  return normal_share((1 - center) / sigma) - normal_share(-center / sigma);
+  return gaussian_share((1 - center) / sigma) - gaussian_share(-center / sigma);
 }
 
 bool is_unordered(const Distribution& distribution) {
@@ -134,8 +134,8 @@ void ParzenMixture::fit_axis(size_t axis, KernelWidth width) {
     return -std::log(sigma) - kLogRootTwoPi - std::log(std::max(kTiny, share_inside(center, sigma)));
   };
   std::vector<double> table;
-  for (size_t i = 0; members_.size() > kManyKernels && i <= kTable; ++i) {
-    table.push_back(offset(static_cast<double>(i) / static_cast<double>(kTable)));
+  for (size_t i = 0; members_.size() > kManyKernels && i <= kTableSteps; ++i) {
+    table.push_back(offset(static_cast<double>(i) / static_cast<double>(kTableSteps)));
   }
   fitted.centers.assign(terms_.size(), 0);
   fitted.scales.assign(terms_.size(), 0);  // of the prior, and where it is: even
@@ -145,7 +145,7 @@ void ParzenMixture::fit_axis(size_t axis, KernelWidth width) {
     if (center < 0) continue;
     fitted.centers[i] = center;
     fitted.scales[i] = 1 / sigma;
-    fitted.offsets[i] = table.empty() ? offset(center) : table[static_cast<size_t>(std::lround(center * kTable))];
+    fitted.offsets[i] = table.empty() ? offset(center) : table[static_cast<size_t>(std::lround(center * kTableSteps))];
   }
 }
 
@@ -162,7 +162,7 @@ const std::vector<double>& ParzenMixture::shares(size_t axis, size_t slot) {
       share = ((center == slot ? 1 : 0) + fitted.other_share) / (1 + count * fitted.other_share);
     } else {
       const double at = its.middle(center);
-      share = (normal_share((high - at) / fitted.sigma) - normal_share((low - at) / fitted.sigma)) /
+      share = (gaussian_share((high - at) / fitted.sigma) - gaussian_share((low - at) / fitted.sigma)) /
               share_inside(at, fitted.sigma);
     }
     row.push_back(std::log(std::max(kTiny, share)));

@@ -34,7 +34,7 @@ const char* state_name(const Trial& trial, bool sweep_finished) {
   return "";
 }
 
-std::string text_of(const nlohmann::json& object, const char* key) {
+std::string string_in(const nlohmann::json& object, const char* key) {
   const auto found = object.is_object() ? object.find(key) : object.end();
   return object.is_object() && found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
@@ -44,7 +44,7 @@ std::string text_of(const nlohmann::json& object, const char* key) {
 Verdict judge_failure(const nlohmann::json& failure, int64_t failures, int64_t max_failures, int64_t divisor,
                       int64_t global_batch_size) {
   const nlohmann::json error = failure.is_object() ? failure.value("error", nlohmann::json()) : nlohmann::json();
-  const std::string code = text_of(error, "code");
+  const std::string code = string_in(error, "code");
   const int exit_code = failure.is_object() ? failure.value("exit_code", 1) : 1;
   if (code == "memory") return divisor < global_batch_size ? Verdict::kRetrySmaller : Verdict::kInfeasible;
   if (code == "train.diverged" || exit_code == static_cast<int>(ExitCode::kUser)) return Verdict::kInfeasible;

@@ -55,7 +55,7 @@ std::vector<Tick> slot_ticks(const Axis& axis, int count) {
   return ticks;
 }
 
-std::vector<json> values_of(const SweepView& view, const std::string& parameter) {
+std::vector<json> parameter_values(const SweepView& view, const std::string& parameter) {
   std::vector<json> values;
   for (const TrialView& trial : view.trials) {
     const auto found = trial.parameters.find(parameter);
@@ -114,7 +114,7 @@ Axis linear_axis(std::string name, double low, double high, bool whole) {
 
 std::optional<Axis> parameter_axis(const SweepView& view, const SearchParameter& parameter) {
   const Distribution& distribution = parameter.distribution;
-  const std::vector<json> seen = values_of(view, parameter.name);
+  const std::vector<json> seen = parameter_values(view, parameter.name);
   if (distribution.kind == Kind::kFixed || seen.empty()) return std::nullopt;
   const bool numbers = std::all_of(seen.begin(), seen.end(), [](const json& value) { return value.is_number(); });
   if (distribution.kind == Kind::kValues || (distribution.kind == Kind::kTied && !numbers)) {

@@ -10,7 +10,7 @@
 namespace broadsheet {
 namespace {
 
-constexpr double kLeft = 58, kRight = 14, kTop = 14, kBottom = 36;
+constexpr double kPlotLeft = 58, kPlotRight = 14, kPlotTop = 14, kPlotBottom = 36;
 
 std::vector<double> values_of(const SweepView& view, const std::vector<size_t>& order) {
   std::vector<double> values;
@@ -96,11 +96,11 @@ Frame::Frame(std::string title, Axis x, Axis y, std::string x_label, double widt
       height_(height) {}
 
 std::string Frame::x(double place) const {
-  return coordinate(kLeft + place * (width_ - kLeft - kRight));
+  return coordinate(kPlotLeft + place * (width_ - kPlotLeft - kPlotRight));
 }
 
 std::string Frame::y(double place) const {
-  return coordinate(height_ - kBottom - place * (height_ - kBottom - kTop));
+  return coordinate(height_ - kPlotBottom - place * (height_ - kPlotBottom - kPlotTop));
 }
 
 std::string Frame::dot(double at_x, double at_y, const std::string& style, const std::string& title) const {
@@ -113,26 +113,27 @@ std::string Frame::figure(const std::string& content, const std::string& legend)
                         " ", height_, "\" role=\"img\" aria-label=\"", html_escape(title_), "\">");
   for (const Tick& tick : y_.ticks(5)) {
     const std::string at = y(tick.place);
-    out += cat("<line class=\"grid\" x1=\"", kLeft, "\" y1=\"", at, "\" x2=\"", width_ - kRight, "\" y2=\"", at,
-               "\"/><text class=\"tick\" text-anchor=\"end\" x=\"", kLeft - 6, "\" y=\"", at, "\" dy=\"3.5\">",
+    out += cat("<line class=\"grid\" x1=\"", kPlotLeft, "\" y1=\"", at, "\" x2=\"", width_ - kPlotRight, "\" y2=\"", at,
+               "\"/><text class=\"tick\" text-anchor=\"end\" x=\"", kPlotLeft - 6, "\" y=\"", at, "\" dy=\"3.5\">",
                html_escape(tick.label), "</text>");
   }
   // A label needs about 7 units a letter: of slots, as many as there is room for.
   double free_from = 0;
   for (const Tick& tick : x_.ticks(width_ < 400 ? 4 : 6)) {
-    const double middle = kLeft + tick.place * (width_ - kLeft - kRight);
+    const double middle = kPlotLeft + tick.place * (width_ - kPlotLeft - kPlotRight);
     const double half = std::min(3.3 * static_cast<double>(tick.label.size()), 60.0);
     if (middle - half < free_from) continue;
     free_from = middle + half + 4;
     const char* anchor = middle + half > width_ ? "end" : "middle";
-    out += cat("<line class=\"axis\" x1=\"", coordinate(middle), "\" y1=\"", height_ - kBottom, "\" x2=\"",
-               coordinate(middle), "\" y2=\"", height_ - kBottom + 3, "\"/><text class=\"tick\" text-anchor=\"", anchor,
-               "\" x=\"", coordinate(anchor[0] == 'e' ? width_ - 2 : middle), "\" y=\"", height_ - kBottom + 15, "\">",
-               html_escape(tick.label), "</text>");
+    out += cat("<line class=\"axis\" x1=\"", coordinate(middle), "\" y1=\"", height_ - kPlotBottom, "\" x2=\"",
+               coordinate(middle), "\" y2=\"", height_ - kPlotBottom + 3, "\"/><text class=\"tick\" text-anchor=\"",
+               anchor, "\" x=\"", coordinate(anchor[0] == 'e' ? width_ - 2 : middle), "\" y=\"",
+               height_ - kPlotBottom + 15, "\">", html_escape(tick.label), "</text>");
   }
-  return cat(out, "<line class=\"axis\" x1=\"", kLeft, "\" y1=\"", height_ - kBottom, "\" x2=\"", width_ - kRight,
-             "\" y2=\"", height_ - kBottom, "\"/><text class=\"tick\" text-anchor=\"end\" x=\"", width_ - kRight,
-             "\" y=\"", height_ - 5, "\">", html_escape(x_label_), "</text>", content, "</svg></figure>");
+  return cat(out, "<line class=\"axis\" x1=\"", kPlotLeft, "\" y1=\"", height_ - kPlotBottom, "\" x2=\"",
+             width_ - kPlotRight, "\" y2=\"", height_ - kPlotBottom,
+             "\"/><text class=\"tick\" text-anchor=\"end\" x=\"", width_ - kPlotRight, "\" y=\"", height_ - 5, "\">",
+             html_escape(x_label_), "</text>", content, "</svg></figure>");
 }
 
 std::string best_so_far_charts(const SweepView& view) {

@@ -17,8 +17,7 @@ namespace {
 using nlohmann::json;
 using Kind = Distribution::Kind;
 
-constexpr size_t kDrawn = 64;
-constexpr uint64_t kMostDraws = 10'000;
+constexpr uint64_t kMostTries = 10'000;
 constexpr uint64_t kMostRepeats = 1'000;  // draws in a small space that bring nothing new
 
 class SweepChecker {
@@ -274,9 +273,9 @@ class SweepChecker {
 
   void check_draws() {
     try {
-      const std::vector<Assignment> drawn = draw_configurations(sweep_, kDrawn);
+      const std::vector<Assignment> drawn = draw_configurations(sweep_, kDrawnConfigurations);
       if (drawn.empty()) {
-        fault("where", "sweep.where", cat("none of ", kMostDraws, " configurations met the conditions"),
+        fault("where", "sweep.where", cat("none of ", kMostTries, " configurations met the conditions"),
               "loosen them, or narrow the parameters so that they hold more often");
       }
       std::set<std::pair<std::string, std::string>> known;
@@ -310,7 +309,7 @@ std::vector<Assignment> draw_configurations(const Sweep& sweep, size_t count) {
   std::vector<Assignment> drawn;
   std::set<std::string> known;
   uint64_t repeats = 0;
-  for (uint64_t draw = 0; draw < kMostDraws && drawn.size() < count && repeats < kMostRepeats; ++draw) {
+  for (uint64_t draw = 0; draw < kMostTries && drawn.size() < count && repeats < kMostRepeats; ++draw) {
     UnitPoint units;
     for (size_t i = 0; i < space.size(); ++i) units.push_back(stream.uniform(draw * space.size() + i));
     Assignment assignment = space.at(units);

@@ -17,6 +17,9 @@ RunConfig read_with(const Sweep& sweep, const Assignment& assignment, std::vecto
 // A fault of such a reading as one of the sweep file.
 Fault in_sweep(const Fault& fault, const Assignment& assignment);
 
+// What is looked at by example, where a whole space would be too many.
+inline constexpr size_t kDrawnConfigurations = 64;
+
 // Up to `count` different allowed configurations, drawn evenly; always the same ones.
 std::vector<Assignment> draw_configurations(const Sweep& sweep, size_t count);
 

@@ -13,15 +13,15 @@ namespace {
 using nlohmann::json;
 
 // Every value of the run file by its dotted key, sections included.
-void flatten_into(const json& value, const std::string& key, std::map<std::string, json>& values) {
+void flatten_values(const json& value, const std::string& key, std::map<std::string, json>& values) {
   values[key] = value;
   if (!value.is_object()) return;
-  for (const auto& [name, one] : value.items()) flatten_into(one, join_key(key, name), values);
+  for (const auto& [name, one] : value.items()) flatten_values(one, join_key(key, name), values);
 }
 
 SearchSpace::Base lookup_in(const RunConfig& base) {
   auto values = std::make_shared<std::map<std::string, json>>();
-  flatten_into(to_json(base), "", *values);
+  flatten_values(to_json(base), "", *values);
   return [values](const std::string& key) {
     const auto found = values->find(key);
     return found == values->end() ? json() : found->second;

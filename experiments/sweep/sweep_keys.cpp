@@ -100,7 +100,7 @@ ConfigType<nlohmann::json> point() {
   return type;
 }
 
-void check_sweep_file(const SweepConfig& config, const std::string&, ConfigReader& reader) {
+void check_whole_sweep(const SweepConfig& config, const std::string&, ConfigReader& reader) {
   if (config.trials > 0 || config.method == "grid" || reader.at_fault("method")) return;
   const std::vector<Fault>& faults = reader.faults().all();
   const bool named_otherwise = std::any_of(
@@ -160,7 +160,7 @@ const Section<SweepConfig>& sweep_section() {
                "Models and checkpoints of so many trials stay when they are over.")
           .key("max_failures", &SweepConfig::max_failures, integer(1, 1000),
                "Attempts at a trial that fails for a reason that may pass.")
-          .check(check_sweep_file);
+          .check(check_whole_sweep);
   return section;
 }
 

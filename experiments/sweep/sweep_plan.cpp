@@ -10,11 +10,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kDrawn = 64;
 constexpr int64_t kCountless = 1'000'000'000'000;
 
 // Points of the space; 0: a continuum.
-int64_t points_of(const SearchSpace& space) {
+int64_t grid_points(const SearchSpace& space) {
   int64_t points = 1;
   for (size_t i = 0; i < space.size(); ++i) {
     const int64_t one = space.cardinality(i);
@@ -32,7 +31,7 @@ bool has_conditions(const Sweep& sweep) {
 // Of some configurations, when parameters change how long trials are.
 std::pair<int64_t, int64_t> steps_of_trials(const Sweep& sweep, int64_t examples) {
   int64_t least = 0, most = 0;
-  for (const Assignment& assignment : draw_configurations(sweep, kDrawn)) {
+  for (const Assignment& assignment : draw_configurations(sweep, kDrawnConfigurations)) {
     std::vector<Fault> faults;
     const RunConfig config = read_with(sweep, assignment, faults);
     const int64_t steps = count_steps(examples, config.train, config.validation).total_steps;
@@ -42,7 +41,7 @@ std::pair<int64_t, int64_t> steps_of_trials(const Sweep& sweep, int64_t examples
   return {least, most};
 }
 
-std::string number(const json& value) {
+std::string count_text(const json& value) {
   return with_thousands(value.get<int64_t>());
 }
 
@@ -50,7 +49,7 @@ std::string number(const json& value) {
 
 json sweep_plan(const Sweep& sweep, const ShardSet* corpus) {
   const SweepConfig& config = sweep.config;
-  const int64_t points = points_of(sweep.space);
+  const int64_t points = grid_points(sweep.space);
   int64_t searched = 0;
   for (size_t i = 0; i < sweep.space.size(); ++i) searched += sweep.space.is_searched(i) ? 1 : 0;
   const bool whole_grid = config.trials == 0 || (points > 0 && points < config.trials);
@@ -82,17 +81,17 @@ std::string sweep_plan_text(const Sweep& sweep, const json& plan) {
   std::string text = cat("Plan\n  sweep directory        ", config.sweep_dir(), "\n");
   text += cat("  search                 ", config.method, " over ", plan["searched"].get<int64_t>(),
               plan["searched"] == 1 ? " parameter, " : " parameters, ",
-              plan["space"].is_null() ? "a continuum" : number(plan["space"]) + " points", "\n");
-  text +=
-      cat("  configurations         ", plan["at_most"].get<bool>() ? "at most " : "", number(plan["configurations"]));
-  if (config.repeat > 1) text += cat(", ", config.repeat, " runs of each: ", number(plan["runs"]), " trials");
+              plan["space"].is_null() ? "a continuum" : count_text(plan["space"]) + " points", "\n");
+  text += cat("  configurations         ", plan["at_most"].get<bool>() ? "at most " : "",
+              count_text(plan["configurations"]));
+  if (config.repeat > 1) text += cat(", ", config.repeat, " runs of each: ", count_text(plan["runs"]), " trials");
   text += cat(", ", config.concurrency, " at a time\n");
   text +=
       cat("  best                   by ", config.metric.name, " on the validation split (", config.metric.goal, ")\n");
   if (plan.contains("steps_per_trial")) {
     const json& steps = plan["steps_per_trial"];
-    text += cat("  steps per trial        ", number(steps[0]));
-    text += steps[0] == steps[1] ? "\n" : cat(" to ", number(steps[1]), "\n");
+    text += cat("  steps per trial        ", count_text(steps[0]));
+    text += steps[0] == steps[1] ? "\n" : cat(" to ", count_text(steps[1]), "\n");
   } else {
     text += cat("  corpus                 ", sweep.base.data.corpus,
                 " is not prepared yet (`broadsheet prepare corpus.yaml`):\n",
@@ -103,9 +102,9 @@ std::string sweep_plan_text(const Sweep& sweep, const json& plan) {
   if (!plan.contains("rungs"))
     return text + cat(", from ", config.early_terminate.min, " ", config.early_terminate.resource, " on\n");
   std::vector<std::string> rungs;
-  for (const json& rung : plan["rungs"]) rungs.push_back(number(rung));
+  for (const json& rung : plan["rungs"]) rungs.push_back(count_text(rung));
   if (rungs.empty()) return text + ": none, trials end before it\n";
-  return text + cat(" after ", join(rungs, ", "), " of ", number(plan["max_resource"]), " ",
+  return text + cat(" after ", join(rungs, ", "), " of ", count_text(plan["max_resource"]), " ",
                     config.early_terminate.resource, "\n");
 }
 

@@ -11,20 +11,16 @@
 namespace broadsheet {
 namespace {
 
-std::string fact(const std::string& value, const std::string& label) {
-  return cat("<div class=\"fact\"><b>", html_escape(value), "</b><span>", html_escape(label), "</span></div>");
-}
-
-std::string facts(const SweepView& view) {
+std::string sweep_facts(const SweepView& view) {
   std::string out = "<div class=\"facts\">";
   if (const TrialView* best = trial_numbered(view, view.best); best != nullptr && has_value(*best)) {
-    out += fact(best_value(view, *best), cat(view.metric, ", trial ", trial_name(*best)));
+    out += fact_html(best_value(view, *best), cat(view.metric, ", trial ", trial_name(*best)));
   }
   const int64_t wanted = view.trials_wanted * std::max<int64_t>(view.repeat, 1);
   const std::string done = with_thousands(count_state(view, "done"));
-  out += fact(wanted > 0 ? cat(done, " of ", with_thousands(wanted)) : done, "trials done");
+  out += fact_html(wanted > 0 ? cat(done, " of ", with_thousands(wanted)) : done, "trials done");
   for (const char* state : {"running", "waiting", "paused", "pruned", "infeasible", "failed"}) {
-    if (const int64_t count = count_state(view, state); count > 0) out += fact(with_thousands(count), state);
+    if (const int64_t count = count_state(view, state); count > 0) out += fact_html(with_thousands(count), state);
   }
   int64_t steps = 0;
   double hours = 0;
@@ -32,13 +28,13 @@ std::string facts(const SweepView& view) {
     steps += trial.steps;
     hours += core_hours(trial);
   }
-  if (steps > 0) out += fact(with_thousands(steps), "steps trained");
+  if (steps > 0) out += fact_html(with_thousands(steps), "steps trained");
   if (hours > 0) {
     const std::string text = core_time(hours);
     const size_t space = text.find(' ');
-    out += fact(text.substr(0, space), text.substr(space + 1));
+    out += fact_html(text.substr(0, space), text.substr(space + 1));
   }
-  if (view.elapsed_seconds) out += fact(human_duration(*view.elapsed_seconds), "elapsed");
+  if (view.elapsed_seconds) out += fact_html(human_duration(*view.elapsed_seconds), "elapsed");
   return out + "</div>";
 }
 
@@ -84,7 +80,7 @@ std::string lead(const SweepView& view) {
 }  // namespace
 
 std::string sweep_report_html(const SweepView& view) {
-  std::string body = cat("<h1>", html_escape(view.name), "</h1>", lead(view), facts(view));
+  std::string body = cat("<h1>", html_escape(view.name), "</h1>", lead(view), sweep_facts(view));
   const auto section = [&](const std::string& title, const std::string& content) {
     if (!content.empty()) body += cat("\n<section><h2>", html_escape(title), "</h2>", content, "</section>");
   };

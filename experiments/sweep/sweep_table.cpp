@@ -103,30 +103,30 @@ void add_head(const SweepView& view, Lines& lines) {
   }
 }
 
-struct Row {
+struct TableRow {
   std::string trial, steps, value, parameters;
 };
 
 // Columns as wide as what stands in them, so that a small sweep leaves more for its parameters.
-void add_rows(const std::string& title, const std::string& metric, const std::vector<Row>& rows, Lines& lines) {
-  Row head{title, "step", fitted(metric, 16), "parameters"};
+void add_rows(const std::string& title, const std::string& metric, const std::vector<TableRow>& rows, Lines& lines) {
+  TableRow head{title, "step", fitted(metric, 16), "parameters"};
   size_t trial = columns(head.trial), steps = columns(head.steps), value = columns(head.value);
-  for (const Row& row : rows) {
+  for (const TableRow& row : rows) {
     trial = std::max(trial, columns(row.trial));
     steps = std::max(steps, columns(row.steps));
     value = std::max(value, columns(row.value));
   }
-  const auto line = [&](const Row& row) {
+  const auto line = [&](const TableRow& row) {
     return cat(padded(row.trial, trial), "  ", padded(row.steps, steps), "  ", padded(row.value, value), "  ",
                row.parameters);
   };
   lines.add("");
   lines.add(line(head), kDim);
-  for (const Row& row : rows) lines.add(line(row));
+  for (const TableRow& row : rows) lines.add(line(row));
 }
 
-void add_running(const SweepView& view, Lines& lines) {
-  std::vector<Row> rows;
+void add_running_trials(const SweepView& view, Lines& lines) {
+  std::vector<TableRow> rows;
   size_t running = 0;
   for (const TrialView& trial : view.trials) {
     if (trial.state != "running" || ++running > kRunningShown) continue;
@@ -137,8 +137,8 @@ void add_running(const SweepView& view, Lines& lines) {
   if (running > kRunningShown) lines.add(cat("and ", running - kRunningShown, " more"), kDim);
 }
 
-std::vector<Row> best_trials(const SweepView& view) {
-  std::vector<Row> rows;
+std::vector<TableRow> best_trials(const SweepView& view) {
+  std::vector<TableRow> rows;
   for (const size_t index : ranking(view)) {
     const TrialView& trial = view.trials[index];
     rows.push_back(
@@ -148,8 +148,8 @@ std::vector<Row> best_trials(const SweepView& view) {
   return rows;
 }
 
-std::vector<Row> best_configurations(const SweepView& view) {
-  std::vector<Row> rows;
+std::vector<TableRow> best_configurations(const SweepView& view) {
+  std::vector<TableRow> rows;
   for (const ConfigurationSummary& summary : configurations_of(view, /*ended_only=*/false)) {
     if (summary.values == 0 || rows.size() == kBest) break;
     const TrialView& first = view.trials[summary.trials.front()];
@@ -183,8 +183,8 @@ std::string time_left(const SweepView& view) {
 std::string sweep_table(const SweepView& view, size_t width, bool colour) {
   Lines lines(width, colour);
   add_head(view, lines);
-  add_running(view, lines);
-  const std::vector<Row> best = view.repeat > 1 ? best_configurations(view) : best_trials(view);
+  add_running_trials(view, lines);
+  const std::vector<TableRow> best = view.repeat > 1 ? best_configurations(view) : best_trials(view);
   if (!best.empty()) add_rows("best", clean(view.metric), best, lines);
   return lines.text();
 }

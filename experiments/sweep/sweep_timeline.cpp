@@ -11,7 +11,7 @@ namespace broadsheet {
 namespace {
 
 constexpr size_t kMostCurves = 150;
-constexpr size_t kMostPoints = 100;
+constexpr size_t kMostCurvePoints = 100;
 constexpr size_t kMostBars = 150;
 
 struct Unit {
@@ -27,7 +27,7 @@ Unit unit_for(double hours) {
 
 std::string curve_points(const Frame& frame, const TrialView& trial, const Axis& y, double last) {
   std::string points;
-  const size_t every = (trial.curve.size() + kMostPoints - 1) / kMostPoints;
+  const size_t every = (trial.curve.size() + kMostCurvePoints - 1) / kMostCurvePoints;
   for (size_t i = 0; i < trial.curve.size(); ++i) {
     // The last one always: there the trial ended.
     if (i % every != 0 && i + 1 != trial.curve.size()) continue;

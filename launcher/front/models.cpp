@@ -37,7 +37,7 @@ nlohmann::json contents_of(const CheckpointInfo& checkpoint) {
           {"format_version", checkpoint.manifest.at("version")}};
 }
 
-std::string text_of(const nlohmann::json& holds) {
+std::string holds_text(const nlohmann::json& holds) {
   std::string text = cat("step ", holds["step"].dump());
   if (holds["loss"].is_number()) text += cat(", loss ", shortest(holds["loss"].get<double>()));
   if (holds["ranks"].is_number()) text += cat(", written by ", holds["ranks"].dump(), " rank(s)");
@@ -101,7 +101,7 @@ int do_verify(const Command& command) {
     answers.push_back(
         {{"what", one.what}, {"whole", one.faults.empty()}, {"faults", one.faults}, {"holds", one.holds}});
     text += one.what + ": " + (one.faults.empty() ? "whole" : "damaged") + "\n";
-    if (!one.holds.is_null()) text += "  " + text_of(one.holds) + "\n";
+    if (!one.holds.is_null()) text += "  " + holds_text(one.holds) + "\n";
     for (const std::string& fault : one.faults) text += "  " + fault + "\n";
   }
   if (command.json) {

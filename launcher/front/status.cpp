@@ -29,8 +29,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kLookEvery{200};
-constexpr int64_t kDefaultPoll = 30, kDefaultTimeout = 600, kLongest = 86400, kDefaultLines = 0;
+constexpr std::chrono::milliseconds kSettleEvery{200};
+constexpr int64_t kDefaultPoll = 30, kDefaultWait = 600, kLongest = 86400, kDefaultLines = 0;
 
 struct Places {
   std::vector<std::string> runs, sweeps;
@@ -233,7 +233,7 @@ class Cancelling {
       if (Clock::now() > deadline)
         throw RunError("cancel.no_answer", cat(folder_, ": the run has not left yet"),
                        "it will not start again; --now ends it without a checkpoint");
-      std::this_thread::sleep_for(kLookEvery);
+      std::this_thread::sleep_for(kSettleEvery);
     }
     ::unlink(checkpoint_request_file(folder_).c_str());
     const RunProgress progress = read_progress(folder_);
@@ -259,7 +259,7 @@ class Cancelling {
       // A second one means at once.
       for (int i = 0; i < 2; ++i) {
         ::kill(static_cast<pid_t>(holder->process), SIGTERM);
-        std::this_thread::sleep_for(kLookEvery);
+        std::this_thread::sleep_for(kSettleEvery);
       }
     }
     return "cancelled";
@@ -274,7 +274,7 @@ class Cancelling {
 
 int do_cancel(const Command& command) {
   const auto deadline =
-      Clock::now() + std::chrono::seconds(command.number("timeout", 1, kLongest).value_or(kDefaultTimeout));
+      Clock::now() + std::chrono::seconds(command.number("timeout", 1, kLongest).value_or(kDefaultWait));
   nlohmann::json answer = nlohmann::json::array();
   std::vector<Cancelling> all;
   std::vector<std::string> sweeps;

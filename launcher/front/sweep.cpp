@@ -87,8 +87,8 @@ int end_of(const Command& command, const SweepOutcome& outcome, const SweepView&
 }
 
 // With the job of a worker, where trials run in jobs: all of them are alike but for the worker's name.
-void print_plan(const Command& command, const SweepPlan& plan, const std::string& folder,
-                const std::optional<SlurmLaunch>& slurm) {
+void print_sweep_plan(const Command& command, const SweepPlan& plan, const std::string& folder,
+                      const std::optional<SlurmLaunch>& slurm) {
   nlohmann::json json = to_json(plan, folder);
   std::string text = to_text(plan, folder);
   if (slurm) {
@@ -123,7 +123,7 @@ int do_sweep(const Command& command) {
       examples_of(ShardSet::open(sweep.base.data.corpus), sweep.base.data, sweep.base.task)->size(Split::kTrain);
   if (command.dry_run) {
     const SweepPlan plan = plan_sweep(sweep, examples);
-    print_plan(command, plan, wanted, slurm);
+    print_sweep_plan(command, plan, wanted, slurm);
     return 0;
   }
 

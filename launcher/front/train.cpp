@@ -46,7 +46,7 @@ const char* state_text(RunState state) {
   return "";
 }
 
-int print_plan(const Command& command, const RunRequest& request, const RunConfig& config) {
+int print_run_plan(const Command& command, const RunRequest& request, const RunConfig& config) {
   const RunPlan plan = plan_run(config, request.folder, request.choice);
   if (command.json) {
     print_json({{"dry_run", true},
@@ -82,7 +82,7 @@ int do_train(const Command& command) {
   RunRequest request = make_request(command);
   if (started == StartedAs::kRank) become_engine(command.original);
   const RunConfig config = load_and_check(request);
-  if (command.dry_run) return print_plan(command, request, config);
+  if (command.dry_run) return print_run_plan(command, request, config);
 
   hold_stop_signals();
   const RunDirectory directory =

@@ -26,7 +26,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kStartLimit = 60;  // seconds until a worker must have been heard of
+constexpr double kWorkerStartLimit = 60;  // seconds until a worker must have been heard of
 constexpr char kLock[] = "/supervisor.lock";
 
 std::vector<std::string> environment_of_worker() {
@@ -92,7 +92,7 @@ class LocalWorkers : public WorkerPool {
     const auto found = started_.find(name);
     if (!holder) {
       const bool may_come = found != started_.end() && !found->second.seen && ::kill(found->second.process, 0) == 0;
-      if (may_come && seconds_since(found->second.since) < kStartLimit) return {WorkerLife::State::kStarting, ""};
+      if (may_come && seconds_since(found->second.since) < kWorkerStartLimit) return {WorkerLife::State::kStarting, ""};
       // Who is killed leaves the lock behind; who is not, has put down the end of its leg, or never began one.
       return {WorkerLife::State::kGone, "its process has ended", true};
     }
@@ -129,7 +129,7 @@ class LocalWorkers : public WorkerPool {
     }
     const double silent = seconds_since(known.heard);
     // Its libraries come before its first beat.
-    if (silent > (beats ? silence_ : std::max(silence_, kStartLimit)))
+    if (silent > (beats ? silence_ : std::max(silence_, kWorkerStartLimit)))
       return {WorkerLife::State::kSilent, cat("nothing was heard of it for ", human_duration(silent))};
     return {WorkerLife::State::kLives, ""};
   }

@@ -31,8 +31,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr double kFresh = 10;  // seconds after a beat in which nobody else is asked
 constexpr double kAskAboutSilent = 5, kAskAboutWaiting = 30, kAskAgain = 10;  // seconds between two squeues
-constexpr double kStartLimit = 600;  // seconds that a job may run before its worker is heard of
-constexpr double kStopAgain = 10;    // seconds
+constexpr double kJobStartLimit = 600;  // seconds that a job may run before its worker is heard of
+constexpr double kStopAgain = 10;       // seconds
 constexpr double kSlurmPatience = 20;
 // One try: the driver has others to look after, and comes again.
 constexpr SubmitPatience kOneTry{1, 20, 0.5, 1, 1};
@@ -203,7 +203,7 @@ class SlurmWorkers : public WorkerPool {
       if (const auto ended = end_of(known, folder)) return *ended;
       return {WorkerLife::State::kGone, cat("Slurm says ", job->state, " of job ", job->id), !known.started};
     }
-    const double allowed = known.heard_ever ? silence_ : std::max(silence_, kStartLimit);
+    const double allowed = known.heard_ever ? silence_ : std::max(silence_, kJobStartLimit);
     if (silent > allowed)
       return {WorkerLife::State::kSilent,
               cat("job ", id, " runs, but nothing was heard of it for ", human_duration(silent))};

@@ -43,6 +43,18 @@ class TemporaryFolder {
   std::string path_;
 };
 
+// For tensors of four elements.
+inline const std::vector<float> kFourValues = {1, 2, 3, 4};
+
+// Sorted.
+inline std::vector<std::string> listing_of(const std::string& folder) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    found.push_back(entry.path().filename().string());
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 inline void put_file(const std::string& path, const std::string& bytes) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));

@@ -139,8 +139,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<float> kValues = {1, 2, 3, 4};
-
 struct Outcome {
   bool done = false;   // the operation returned
   bool threw = false;  // it threw one of our errors
@@ -189,20 +187,13 @@ int at_every_call(DiskFault fault, int error, const std::function<void()>& prepa
   return 2000;
 }
 
-void save(const std::string& root, int64_t step) {
+void save_checkpoint(const std::string& root, int64_t step) {
   const Attempt attempt(root);
   CheckpointWriter writer = CheckpointWriter::open(attempt.fence(), root, step);
   const std::vector<PartRecord> parts = {
-      writer.write_tensors("model.safetensors", {view_of("a", DType::kFloat32, {4}, kValues)}),
+      writer.write_tensors("model.safetensors", {view_of("a", DType::kFloat32, {4}, kFourValues)}),
       writer.write_json("state.json", {{"step", step}})};
   writer.commit(parts, {{"world_size", 1}});
-}
-
-std::vector<std::string> names(const std::string& folder) {
-  std::vector<std::string> found;
-  for (const auto& entry : fs::directory_iterator(folder)) found.push_back(entry.path().filename().string());
-  std::sort(found.begin(), found.end());
-  return found;
 }
 
 const std::vector<std::pair<DiskFault, int>> kFaults = {{DiskFault::kError, EIO},
@@ -217,7 +208,7 @@ TEST(DiskFaults, AnInterruptedCommitLeavesAWholeCheckpointOrNone) {
     const std::string root = folder / "checkpoints";
     const auto prepare = [&] {
       fs::remove_all(root);
-      save(root, 10);
+      save_checkpoint(root, 10);
     };
     const auto check = [&](const Outcome& outcome) {
       std::vector<std::string> faults;
@@ -231,12 +222,12 @@ TEST(DiskFaults, AnInterruptedCommitLeavesAWholeCheckpointOrNone) {
       if (outcome.done) {
         EXPECT_EQ(found.back().step, 20);
       }
-      save(root, 20);
+      save_checkpoint(root, 20);
       EXPECT_EQ(newest_whole_checkpoint(root)->step, 20);
-      EXPECT_EQ(names(root), (std::vector<std::string>{"step-00000010", "step-00000020"}));
+      EXPECT_EQ(listing_of(root), (std::vector<std::string>{"step-00000010", "step-00000020"}));
     };
     EXPECT_GE(at_every_call(
-                  fault, error, prepare, [&] { save(root, 20); }, check),
+                  fault, error, prepare, [&] { save_checkpoint(root, 20); }, check),
               14);
   }
 }
@@ -250,11 +241,11 @@ TEST(DiskFaults, TheFirstCheckpointOfARunIsWholeOrAbsentToo) {
       if (outcome.done) {
         EXPECT_TRUE(found.has_value());
       }
-      save(root, 1);
+      save_checkpoint(root, 1);
       EXPECT_EQ(newest_whole_checkpoint(root)->step, 1);
     };
     at_every_call(
-        fault, error, [&] { fs::remove_all(folder / "run"); }, [&] { save(root, 1); }, check);
+        fault, error, [&] { fs::remove_all(folder / "run"); }, [&] { save_checkpoint(root, 1); }, check);
   }
 }
 
@@ -264,8 +255,8 @@ TEST(DiskFaults, AnInterruptedReplacementOfADamagedCheckpointLosesNoOther) {
     const std::string& root = folder.path();
     const auto prepare = [&] {
       fs::remove_all(folder / "step-00000020");
-      save(root, 10);
-      save(root, 20);
+      save_checkpoint(root, 10);
+      save_checkpoint(root, 20);
       put_file(folder / "step-00000020/state.json", "{}");
     };
     const auto check = [&](const Outcome& outcome) {
@@ -276,7 +267,7 @@ TEST(DiskFaults, AnInterruptedReplacementOfADamagedCheckpointLosesNoOther) {
       }
     };
     at_every_call(
-        fault, error, prepare, [&] { save(root, 20); }, check);
+        fault, error, prepare, [&] { save_checkpoint(root, 20); }, check);
   }
 }
 
@@ -288,7 +279,7 @@ TEST(DiskFaults, AnInterruptedPruningKeepsWhatIsToBeKept) {
     const auto prune = [&] { prune_checkpoints(attempt->fence(), root, {1, 0, {2}}); };
     const auto prepare = [&] {
       fs::remove_all(root);
-      for (int64_t step = 1; step <= 4; ++step) save(root, step);
+      for (int64_t step = 1; step <= 4; ++step) save_checkpoint(root, step);
       attempt = std::make_unique<Attempt>(root);
     };
     const auto check = [&](const Outcome& outcome) {
@@ -303,7 +294,7 @@ TEST(DiskFaults, AnInterruptedPruningKeepsWhatIsToBeKept) {
       EXPECT_TRUE(std::count(steps.begin(), steps.end(), 2) == 1 && std::count(steps.begin(), steps.end(), 4) == 1);
       prune();
       attempt.reset();
-      EXPECT_EQ(names(root), (std::vector<std::string>{"step-00000002", "step-00000004"}));
+      EXPECT_EQ(listing_of(root), (std::vector<std::string>{"step-00000002", "step-00000004"}));
     };
     EXPECT_GE(at_every_call(fault, error, prepare, prune, check), 8);
   }
@@ -313,8 +304,8 @@ TEST(DiskFaults, AnInterruptedModelFolderIsTheOldTheNewOrAbsentNeverHalf) {
   for (const auto& [fault, error] : kFaults) {
     TemporaryFolder folder;
     const auto write = [&](int version) {
-      write_model_folder(folder / "model", {{"version", version}}, {view_of("a", DType::kFloat32, {4}, kValues)}, {},
-                         {{"version", version}});
+      write_model_folder(folder / "model", {{"version", version}}, {view_of("a", DType::kFloat32, {4}, kFourValues)},
+                         {}, {{"version", version}});
     };
     const auto prepare = [&] {
       for (const auto& entry : fs::directory_iterator(folder.path())) fs::remove_all(entry.path());
@@ -333,7 +324,7 @@ TEST(DiskFaults, AnInterruptedModelFolderIsTheOldTheNewOrAbsentNeverHalf) {
       }
       write(3);
       EXPECT_EQ(read_model_config(folder / "model").at("version"), 3);
-      EXPECT_EQ(names(folder.path()), std::vector<std::string>{"model"});
+      EXPECT_EQ(listing_of(folder.path()), std::vector<std::string>{"model"});
     };
     EXPECT_GE(at_every_call(
                   fault, error, prepare, [&] { write(2); }, check),
@@ -344,12 +335,12 @@ TEST(DiskFaults, AnInterruptedModelFolderIsTheOldTheNewOrAbsentNeverHalf) {
 TEST(DiskFaults, TheLayerReallyReachesTheCallsItClaimsTo) {
   TemporaryFolder folder;
   const std::string root = folder / "checkpoints";
-  EXPECT_TRUE(run_with(DiskFault::kError, 1, EIO, [&] { save(root, 1); }).threw);
+  EXPECT_TRUE(run_with(DiskFault::kError, 1, EIO, [&] { save_checkpoint(root, 1); }).threw);
   // fsync of the first part fails: the checkpoint must not appear, although every byte was written.
   bool any = false;
   for (int at = 1; at < 20; ++at) {
     fs::remove_all(root);
-    const Outcome outcome = run_with(DiskFault::kError, at, EIO, [&] { save(root, 1); });
+    const Outcome outcome = run_with(DiskFault::kError, at, EIO, [&] { save_checkpoint(root, 1); });
     if (outcome.threw && !newest_whole_checkpoint(root).has_value()) any = true;
   }
   EXPECT_TRUE(any);

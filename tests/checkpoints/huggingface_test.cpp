@@ -9,10 +9,10 @@ namespace {
 
 using nlohmann::json;
 
-const std::vector<float> kValues = {1, 2, 3, 4, 5, 6, 7, 8};
+const std::vector<float> kEightValues = {1, 2, 3, 4, 5, 6, 7, 8};
 
 TensorView tensor(const std::string& name, size_t first, size_t count) {
-  return view_of(name, DType::kFloat32, {static_cast<int64_t>(count)}, std::span(kValues).subspan(first, count));
+  return view_of(name, DType::kFloat32, {static_cast<int64_t>(count)}, std::span(kEightValues).subspan(first, count));
 }
 
 void put_model(const std::string& folder) {
@@ -21,7 +21,7 @@ void put_model(const std::string& folder) {
   put_file(folder + "/vocab.txt", "[PAD]\n");
 }
 
-void put_checkpoint(const std::string& root, int64_t step) {
+void put_model_checkpoint(const std::string& root, int64_t step) {
   const Attempt attempt(root);
   CheckpointWriter writer = CheckpointWriter::open(attempt.fence(), root, step);
   std::vector<PartRecord> parts = {writer.write_tensors("model.safetensors", {tensor("a", 0, 2)}),
@@ -215,8 +215,8 @@ TEST(LocateModel, AnUnfinishedRunIsItsNewestWholeCheckpoint) {
   TemporaryFolder folder;
   put_file(folder / "x/run.yaml", "schema: 1\n");
   EXPECT_EQ(user_error_code([&] { locate_model(folder / "x"); }), "model.unfinished");
-  put_checkpoint(folder / "x/checkpoints", 10);
-  put_checkpoint(folder / "x/checkpoints", 20);
+  put_model_checkpoint(folder / "x/checkpoints", 10);
+  put_model_checkpoint(folder / "x/checkpoints", 20);
   EXPECT_EQ(locate_model(folder / "x").weights_folder, folder / "x/checkpoints/step-00000020");
   put_file(folder / "x/checkpoints/step-00000020/vocab.txt", "damaged");
   const ModelLocation location = locate_model(folder / "x");
@@ -227,7 +227,7 @@ TEST(LocateModel, AnUnfinishedRunIsItsNewestWholeCheckpoint) {
 TEST(LocateModel, ACheckpointIsVerifiedAndKnowsItsRun) {
   TemporaryFolder folder;
   put_file(folder / "x/run.yaml", "schema: 1\n");
-  put_checkpoint(folder / "x/checkpoints", 10);
+  put_model_checkpoint(folder / "x/checkpoints", 10);
   const std::string path = folder / "x/checkpoints/step-00000010";
   EXPECT_EQ(locate_model(path).run_folder, folder / "x");
   EXPECT_EQ(locate_model(path).tokenizer_folder, path);

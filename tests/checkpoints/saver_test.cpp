@@ -11,12 +11,10 @@
 namespace broadsheet {
 namespace {
 
-const std::vector<float> kValues = {1, 2, 3, 4};
-
 SaveRequest request_of(int64_t step) {
   SaveRequest request;
   request.step = step;
-  request.tensors = {{"model.safetensors", {view_of("a", DType::kFloat32, {4}, kValues)}, {}}};
+  request.tensors = {{"model.safetensors", {view_of("a", DType::kFloat32, {4}, kFourValues)}, {}}};
   request.texts = {{"state.json", cat("{\"step\": ", step, "}")}};
   return request;
 }

@@ -13,14 +13,12 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-const std::vector<float> kValues = {1, 2, 3, 4};
-
 void put_checkpoint(const std::string& root, int64_t step) {
   const Attempt attempt(root);
   CheckpointWriter writer = CheckpointWriter::open(attempt.fence(), root, step);
   const std::vector<PartRecord> parts = {
-      writer.write_tensors("model.safetensors", {view_of("a", DType::kFloat32, {2, 2}, kValues)}),
-      writer.write_tensors("optimizer.safetensors", {view_of("m", DType::kFloat32, {4}, kValues)}),
+      writer.write_tensors("model.safetensors", {view_of("a", DType::kFloat32, {2, 2}, kFourValues)}),
+      writer.write_tensors("optimizer.safetensors", {view_of("m", DType::kFloat32, {4}, kFourValues)}),
       writer.write_json("state.json", {{"step", step}, {"best", 0.5}})};
   writer.commit(parts, {{"world_size", 2}, {"corpus", "abc"}});
 }
@@ -28,13 +26,6 @@ void put_checkpoint(const std::string& root, int64_t step) {
 std::vector<int64_t> steps(const std::string& root) {
   std::vector<int64_t> found;
   for (const CheckpointInfo& checkpoint : list_checkpoints(root)) found.push_back(checkpoint.step);
-  return found;
-}
-
-std::vector<std::string> names(const std::string& folder) {
-  std::vector<std::string> found;
-  for (const auto& entry : fs::directory_iterator(folder)) found.push_back(entry.path().filename().string());
-  std::sort(found.begin(), found.end());
   return found;
 }
 
@@ -46,14 +37,14 @@ std::string flipped(std::string bytes, size_t position, int bit) {
 TEST(Checkpoint, WhatIsCommittedIsFoundAndVerifies) {
   TemporaryFolder folder;
   put_checkpoint(folder.path(), 120);
-  EXPECT_EQ(names(folder.path()), std::vector<std::string>{"step-00000120"});
+  EXPECT_EQ(listing_of(folder.path()), std::vector<std::string>{"step-00000120"});
   const auto checkpoint = newest_whole_checkpoint(folder.path());
   ASSERT_TRUE(checkpoint.has_value());
   EXPECT_EQ(checkpoint->step, 120);
   EXPECT_EQ(checkpoint->summary(), json({{"world_size", 2}, {"corpus", "abc"}}));
   EXPECT_EQ(verify_checkpoint(*checkpoint), std::vector<std::string>{});
   EXPECT_EQ(read_json_part(*checkpoint, "state.json").at("best"), 0.5);
-  EXPECT_EQ(names(checkpoint->folder),
+  EXPECT_EQ(listing_of(checkpoint->folder),
             (std::vector<std::string>{"manifest.json", "model.safetensors", "optimizer.safetensors", "state.json"}));
 }
 
@@ -145,7 +136,7 @@ TEST(Checkpoint, AnyFlippedBitIsNamedByItsFileAndTheOlderOneIsUsed) {
   put_checkpoint(folder.path(), 1);
   put_checkpoint(folder.path(), 2);
   const CheckpointInfo newest = open_checkpoint(folder / "step-00000002");
-  for (const std::string& name : names(newest.folder)) {
+  for (const std::string& name : listing_of(newest.folder)) {
     const std::string path = newest.folder + "/" + name, whole = get_file(path);
     for (size_t position = 0; position < whole.size(); ++position) {
       put_file(path, flipped(whole, position, static_cast<int>(position % 8)));
@@ -167,7 +158,7 @@ TEST(Checkpoint, AShortenedLengthenedOrMissingFileIsNamed) {
   TemporaryFolder folder;
   put_checkpoint(folder.path(), 2);
   const CheckpointInfo checkpoint = open_checkpoint(folder / "step-00000002");
-  for (const std::string& name : names(checkpoint.folder)) {
+  for (const std::string& name : listing_of(checkpoint.folder)) {
     const std::string path = checkpoint.folder + "/" + name, whole = get_file(path);
     for (const std::string& other : {whole.substr(0, whole.size() / 2), whole + " ", std::string()}) {
       put_file(path, other);
@@ -293,7 +284,7 @@ TEST(Checkpoint, ASecondOneOfTheSameStepLeavesAWholeOneAsItIs) {
   put_checkpoint(folder.path(), 4);
   EXPECT_EQ(get_file(folder / "step-00000004/manifest.json"), before);
   EXPECT_EQ(fs::last_write_time(folder / "step-00000004/manifest.json"), written);
-  EXPECT_EQ(names(folder.path()), std::vector<std::string>{"step-00000004"});
+  EXPECT_EQ(listing_of(folder.path()), std::vector<std::string>{"step-00000004"});
 }
 
 TEST(Checkpoint, ASecondOneOfTheSameStepReplacesADamagedOne) {
@@ -305,7 +296,7 @@ TEST(Checkpoint, ASecondOneOfTheSameStepReplacesADamagedOne) {
   fs::remove(folder / "step-00000004/manifest.json");
   put_checkpoint(folder.path(), 4);
   EXPECT_EQ(newest_whole_checkpoint(folder.path())->step, 4);
-  EXPECT_EQ(names(folder.path()), std::vector<std::string>{"step-00000004"});
+  EXPECT_EQ(listing_of(folder.path()), std::vector<std::string>{"step-00000004"});
 }
 
 TEST(Checkpoint, WhatKilledAttemptsLeftIsRemovedByTheNextOne) {
@@ -320,7 +311,7 @@ TEST(Checkpoint, WhatKilledAttemptsLeftIsRemovedByTheNextOne) {
   const Attempt attempt(folder.path());
   EXPECT_EQ(attempt.fence().attempt(), 4);
   prune_checkpoints(attempt.fence(), folder.path(), {2, 0, {}});
-  EXPECT_EQ(names(folder.path()), (std::vector<std::string>{".attempt-4", ".hidden", "step-00000001"}));
+  EXPECT_EQ(listing_of(folder.path()), (std::vector<std::string>{".attempt-4", ".hidden", "step-00000001"}));
 }
 
 TEST(Checkpoint, PruningKeepsTheLastTheBestAndThoseOfEveryNSteps) {
@@ -329,7 +320,7 @@ TEST(Checkpoint, PruningKeepsTheLastTheBestAndThoseOfEveryNSteps) {
   const Attempt attempt(folder.path());
   prune_checkpoints(attempt.fence(), folder.path(), {2, 4, {3}});
   EXPECT_EQ(steps(folder.path()), (std::vector<int64_t>{3, 4, 7, 8}));
-  EXPECT_EQ(names(folder.path()).size(), 5u);
+  EXPECT_EQ(listing_of(folder.path()).size(), 5u);
   prune_checkpoints(attempt.fence(), folder.path(), {0, 0, {}});
   EXPECT_EQ(steps(folder.path()), std::vector<int64_t>{8});
   prune_checkpoints(attempt.fence(), folder / "absent", {2, 0, {}});

@@ -13,7 +13,7 @@ namespace broadsheet {
 namespace {
 
 constexpr SpecialTokens kSpecials{.pad = 0, .unk = 1, .cls = 2, .sep = 3, .mask = 4};
-constexpr int32_t kVocabulary = 1000;
+constexpr int32_t kVocabularySize = 1000;
 
 // A corpus in memory: two text fields.
 class FakeCorpus : public ShardSet {
@@ -47,7 +47,7 @@ class LetterTokenizer : public Tokenizer {
     for (const char c : text) ids.push_back(100 + c);
   }
   std::string decode(const std::vector<int32_t>&) const override { return ""; }
-  int32_t vocab_size() const override { return kVocabulary; }
+  int32_t vocab_size() const override { return kVocabularySize; }
   const std::string& token(int32_t) const override { return name_; }
   SpecialTokens special_tokens() const override { return kSpecials; }
   bool continues_word(int32_t) const override { return false; }
@@ -150,7 +150,7 @@ TEST(Pack, RefusesLengthsThatLeaveNoRoomAndTokenizersWithoutSpecials) {
 }
 
 MaskingSpec masking(uint64_t step = 0, uint64_t seed = 1) {
-  return {.probability = 0.15, .seed = seed, .step = step, .vocab_size = kVocabulary, .specials = kSpecials};
+  return {.probability = 0.15, .seed = seed, .step = step, .vocab_size = kVocabularySize, .specials = kSpecials};
 }
 
 FakeCorpus random_corpus(int documents) {
@@ -251,13 +251,13 @@ TEST(Masking, ChoosesFifteenPercentAndTreatsThem80To10To10) {
       ++random;
       random_sum += static_cast<double>(token);
       ASSERT_GE(token, 0);
-      ASSERT_LT(token, kVocabulary);
+      ASSERT_LT(token, kVocabularySize);
     }
   }
-  EXPECT_TRUE(within(masked, 0.8 + 0.1 / kVocabulary, chosen)) << masked / chosen;
-  EXPECT_TRUE(within(kept, 0.1 + 0.1 / kVocabulary, chosen)) << kept / chosen;
-  EXPECT_TRUE(within(random, 0.1 * (1 - 2.0 / kVocabulary), chosen)) << random / chosen;
-  EXPECT_NEAR(random_sum / random, kVocabulary / 2.0, 5 * kVocabulary / std::sqrt(12 * random));
+  EXPECT_TRUE(within(masked, 0.8 + 0.1 / kVocabularySize, chosen)) << masked / chosen;
+  EXPECT_TRUE(within(kept, 0.1 + 0.1 / kVocabularySize, chosen)) << kept / chosen;
+  EXPECT_TRUE(within(random, 0.1 * (1 - 2.0 / kVocabularySize), chosen)) << random / chosen;
+  EXPECT_NEAR(random_sum / random, kVocabularySize / 2.0, 5 * kVocabularySize / std::sqrt(12 * random));
 }
 
 TEST(Masking, ASequenceInWhichNothingIsChosenIsFine) {

@@ -159,8 +159,8 @@ class WithFiles : public testing::Test {
   TempFolder folder_;
 };
 
-using Names = WithFiles;
-TEST_F(Names, AreFoundAsTheyAreWrittenAndNowhereElse) {
+using PeopleNames = WithFiles;
+TEST_F(PeopleNames, AreFoundAsTheyAreWrittenAndNowhereElse) {
   DeidentifyConfig config;
   config.name_list =
       write_text(folder_ / "names", "# staff\nMary Smith\tM. Smith\nSmith\n张伟\nJosé Ruiz\n\nMary Smithson\n");
@@ -170,7 +170,7 @@ TEST_F(Names, AreFoundAsTheyAreWrittenAndNowhereElse) {
   EXPECT_EQ(replaced("记者张伟报道 José Ruiz éSmith", config), "记者[NAME]报道 [NAME] éSmith");
 }
 
-TEST_F(Names, OfAListMustBeNames) {
+TEST_F(PeopleNames, OfAListMustBeNames) {
   DeidentifyConfig config;
   const auto codes = [&](const std::string& list) {
     config.name_list = write_text(folder_ / "names", list);

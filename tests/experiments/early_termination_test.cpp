@@ -13,7 +13,7 @@
 namespace broadsheet {
 namespace {
 
-using Kind = NextTrial::Kind;
+using NextKind = NextTrial::Kind;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 EarlyTerminationConfig config_of(const std::string& type, int64_t min = 1, int64_t eta = 3) {
@@ -28,7 +28,7 @@ std::unique_ptr<EarlyTermination> make(const std::string& type, int64_t max, int
   return make_early_termination(config_of(type), max, trials);
 }
 
-void expect_next(const EarlyTermination& rule, bool more, int64_t just_reported, Kind kind, int64_t trial = -1) {
+void expect_next(const EarlyTermination& rule, bool more, int64_t just_reported, NextKind kind, int64_t trial = -1) {
   const NextTrial next = rule.next(more, just_reported);
   EXPECT_EQ(static_cast<int>(next.kind), static_cast<int>(kind));
   EXPECT_EQ(next.trial, trial);
@@ -51,10 +51,10 @@ TEST(EarlyTermination, RungsOfRunsOfUnknownLengthEndSomewhere) {
 
 TEST(EarlyTermination, NoneStartsEveryTrialAndRunsItToTheEnd) {
   const auto rule = make("none", 9, 2);
-  expect_next(*rule, true, -1, Kind::kNew);
+  expect_next(*rule, true, -1, NextKind::kNew);
   EXPECT_EQ(rule->start(0), 0u);
   EXPECT_TRUE(rule->rungs().empty());
-  expect_next(*rule, false, -1, Kind::kDone);
+  expect_next(*rule, false, -1, NextKind::kDone);
   rule->end(0, false);
   EXPECT_TRUE(rule->waiting().empty());
 }
@@ -63,20 +63,20 @@ TEST(EarlyTermination, NoneStartsEveryTrialAndRunsItToTheEnd) {
 TEST(Asha, OneWorkerPromotesAsSoonAsAThirdIsKnown) {
   const auto rule = make("asha", 9, 9);
   for (int64_t trial = 0; trial < 3; ++trial) {
-    expect_next(*rule, true, trial - 1, Kind::kNew);
+    expect_next(*rule, true, trial - 1, NextKind::kNew);
     EXPECT_EQ(rule->start(trial), 0u);
     rule->report(trial, 0, static_cast<double>(trial));
   }
-  expect_next(*rule, true, 2, Kind::kResume, 0);
+  expect_next(*rule, true, 2, NextKind::kResume, 0);
   rule->resume(0);
-  expect_next(*rule, true, -1, Kind::kNew);
+  expect_next(*rule, true, -1, NextKind::kNew);
   rule->report(0, 1, 0);
   for (int64_t trial = 3; trial < 6; ++trial) {
-    expect_next(*rule, true, trial - 1, Kind::kNew);
+    expect_next(*rule, true, trial - 1, NextKind::kNew);
     rule->start(trial);
     rule->report(trial, 0, static_cast<double>(trial));
   }
-  expect_next(*rule, true, 5, Kind::kResume, 1);
+  expect_next(*rule, true, 5, NextKind::kResume, 1);
 }
 
 TEST(Asha, NineTrialsBecomeThreeBecomeOne) {
@@ -87,21 +87,21 @@ TEST(Asha, NineTrialsBecomeThreeBecomeOne) {
   std::set<int64_t> promoted;
   for (int i = 0; i < 3; ++i) {
     const NextTrial next = rule->next(false, -1);
-    ASSERT_EQ(next.kind, Kind::kResume);
+    ASSERT_EQ(next.kind, NextKind::kResume);
     promoted.insert(next.trial);
     rule->resume(next.trial);
   }
   EXPECT_EQ(promoted, (std::set<int64_t>{1, 3, 5}));
-  expect_next(*rule, false, -1, Kind::kWait);
+  expect_next(*rule, false, -1, NextKind::kWait);
   // Further training changes the order: 5 overtakes 3.
   rule->report(3, 1, 0.9);
-  expect_next(*rule, false, 3, Kind::kWait);
+  expect_next(*rule, false, 3, NextKind::kWait);
   rule->report(5, 1, 0.5);
   rule->report(1, 1, 2);
-  expect_next(*rule, false, 1, Kind::kResume, 5);
+  expect_next(*rule, false, 1, NextKind::kResume, 5);
   rule->resume(5);
   rule->end(5, false);
-  expect_next(*rule, false, -1, Kind::kDone);
+  expect_next(*rule, false, -1, NextKind::kDone);
   EXPECT_EQ(rule->waiting(), (std::vector<int64_t>{0, 1, 2, 3, 4, 6, 7, 8}));
   const auto rungs = rule->rungs();
   ASSERT_EQ(rungs.size(), 2u);
@@ -120,16 +120,16 @@ TEST(Asha, TheHighestRungComesFirst) {
   for (int64_t trial = 0; trial < 3; ++trial) rule->resume(trial);
   for (int64_t trial = 9; trial < 12; ++trial) rule->report(trial, 0, -1.0);  // promotable at rung 0
   for (int64_t trial = 0; trial < 3; ++trial) rule->report(trial, 1, static_cast<double>(trial));
-  expect_next(*rule, true, 9, Kind::kResume, 0);  // at rung 1
+  expect_next(*rule, true, 9, NextKind::kResume, 0);  // at rung 1
 }
 
 TEST(Asha, TheTrialThatTheWorkerHoldsIsPreferredAmongThePromotable) {
   const auto rule = make("asha", 9, 0);
   for (int64_t trial = 0; trial < 6; ++trial) rule->start(trial);
   for (int64_t trial = 0; trial < 6; ++trial) rule->report(trial, 0, static_cast<double>(trial));
-  expect_next(*rule, true, 1, Kind::kResume, 1);
-  expect_next(*rule, true, 5, Kind::kResume, 0);  // not among the best third
-  expect_next(*rule, true, -1, Kind::kResume, 0);
+  expect_next(*rule, true, 1, NextKind::kResume, 1);
+  expect_next(*rule, true, 5, NextKind::kResume, 0);  // not among the best third
+  expect_next(*rule, true, -1, NextKind::kResume, 0);
 }
 
 TEST(Asha, ATrialPausedLongAgoIsPromotedWhenEnoughWorseOnesHaveComeAfterIt) {
@@ -139,15 +139,15 @@ TEST(Asha, ATrialPausedLongAgoIsPromotedWhenEnoughWorseOnesHaveComeAfterIt) {
   rule->report(1, 0, 2);
   rule->report(2, 0, 3);
   rule->resume(0);
-  expect_next(*rule, true, -1, Kind::kNew);
+  expect_next(*rule, true, -1, NextKind::kNew);
   for (int64_t trial = 3; trial < 5; ++trial) {
     rule->start(trial);
     rule->report(trial, 0, 10);
-    expect_next(*rule, true, trial, Kind::kNew);
+    expect_next(*rule, true, trial, NextKind::kNew);
   }
   rule->start(5);
   rule->report(5, 0, 10);
-  expect_next(*rule, true, 5, Kind::kResume, 1);
+  expect_next(*rule, true, 5, NextKind::kResume, 1);
 }
 
 TEST(Asha, NanIsNeverPromotedAndFailedTrialsHaveNoPlace) {
@@ -156,15 +156,15 @@ TEST(Asha, NanIsNeverPromotedAndFailedTrialsHaveNoPlace) {
   rule->report(0, 0, kNan);
   rule->report(1, 0, kNan);
   rule->report(2, 0, kNan);
-  expect_next(*rule, true, -1, Kind::kNew);
+  expect_next(*rule, true, -1, NextKind::kNew);
   rule->end(3, true);
   rule->report(4, 0, 7);
-  expect_next(*rule, true, -1, Kind::kResume, 4);
+  expect_next(*rule, true, -1, NextKind::kResume, 4);
   rule->resume(4);
   rule->end(4, true);
   rule->report(5, 0, kNan);
-  expect_next(*rule, true, -1, Kind::kNew);
-  expect_next(*rule, false, -1, Kind::kDone);
+  expect_next(*rule, true, -1, NextKind::kNew);
+  expect_next(*rule, false, -1, NextKind::kDone);
 }
 
 TEST(Asha, EqualValuesAreRankedInTheOrderOfTheirReports) {
@@ -173,7 +173,7 @@ TEST(Asha, EqualValuesAreRankedInTheOrderOfTheirReports) {
   rule->report(2, 0, 1);
   rule->report(0, 0, 1);
   rule->report(1, 0, 1);
-  expect_next(*rule, true, 1, Kind::kResume, 2);
+  expect_next(*rule, true, 1, NextKind::kResume, 2);
 }
 
 TEST(Asha, ASweepTooSmallForItsRungsStillTrainsItsBestToTheEnd) {
@@ -181,16 +181,16 @@ TEST(Asha, ASweepTooSmallForItsRungsStillTrainsItsBestToTheEnd) {
   rule->start(0);
   rule->start(1);
   rule->report(0, 0, 2);
-  expect_next(*rule, false, 0, Kind::kWait);
+  expect_next(*rule, false, 0, NextKind::kWait);
   rule->report(1, 0, 1);
-  expect_next(*rule, false, 1, Kind::kResume, 1);
+  expect_next(*rule, false, 1, NextKind::kResume, 1);
   rule->resume(1);
   rule->report(1, 1, 1);
-  expect_next(*rule, false, 1, Kind::kResume, 1);
+  expect_next(*rule, false, 1, NextKind::kResume, 1);
   rule->resume(1);
-  expect_next(*rule, false, -1, Kind::kWait);  // were it to fail, the other would go on
+  expect_next(*rule, false, -1, NextKind::kWait);  // were it to fail, the other would go on
   rule->end(1, false);
-  expect_next(*rule, false, -1, Kind::kDone);
+  expect_next(*rule, false, -1, NextKind::kDone);
   EXPECT_EQ(rule->waiting(), (std::vector<int64_t>{0}));
 }
 
@@ -202,20 +202,20 @@ TEST(Median, WhoIsWorseThanTheMedianOfThoseBeforeItStops) {
   const double first[] = {9, 1, 5};
   for (int64_t trial = 0; trial < 3; ++trial) {
     rule->report(trial, 0, first[trial]);
-    expect_next(*rule, true, trial, Kind::kResume, trial);  // fewer than three before it
+    expect_next(*rule, true, trial, NextKind::kResume, trial);  // fewer than three before it
     rule->resume(trial);
   }
   rule->report(3, 0, 5.1);
-  expect_next(*rule, true, 3, Kind::kNew);
+  expect_next(*rule, true, 3, NextKind::kNew);
   EXPECT_EQ(rule->waiting(), (std::vector<int64_t>{3}));
   rule->report(4, 0, 5.05);  // the median of 1, 5, 5.1, 9
-  expect_next(*rule, true, 4, Kind::kResume, 4);
+  expect_next(*rule, true, 4, NextKind::kResume, 4);
   rule->resume(4);
   rule->report(5, 0, kNan);
-  expect_next(*rule, true, 5, Kind::kNew);
+  expect_next(*rule, true, 5, NextKind::kNew);
   // The next rung counts for itself.
   rule->report(0, 1, 9);
-  expect_next(*rule, true, 0, Kind::kResume, 0);
+  expect_next(*rule, true, 0, NextKind::kResume, 0);
   rule->resume(0);
   rule->end(0, false);
   EXPECT_EQ(rule->waiting(), (std::vector<int64_t>{3, 5}));
@@ -230,34 +230,34 @@ TEST(Median, AStoppedTrialNeverGoesOnOnceAnotherIsComplete) {
   rule->report(0, 0, 1);
   rule->resume(0);
   rule->report(1, 0, 2);
-  expect_next(*rule, false, 1, Kind::kWait);
+  expect_next(*rule, false, 1, NextKind::kWait);
   rule->end(0, false);
-  expect_next(*rule, false, 1, Kind::kDone);
+  expect_next(*rule, false, 1, NextKind::kDone);
 }
 
 TEST(Halving, WaitsForItsCohort) {
   const auto rule = make("halving", 9, 9);
   for (int64_t trial = 0; trial < 9; ++trial) {
-    expect_next(*rule, true, -1, Kind::kNew);
+    expect_next(*rule, true, -1, NextKind::kNew);
     rule->start(trial);
   }
   for (int64_t trial = 0; trial < 8; ++trial) {
     rule->report(trial, 0, static_cast<double>(trial));
-    expect_next(*rule, false, trial, Kind::kWait);
+    expect_next(*rule, false, trial, NextKind::kWait);
   }
   rule->report(8, 0, -1);
-  expect_next(*rule, false, 8, Kind::kResume, 8);
-  expect_next(*rule, false, 5, Kind::kResume, 8);
+  expect_next(*rule, false, 8, NextKind::kResume, 8);
+  expect_next(*rule, false, 5, NextKind::kResume, 8);
   for (const int64_t trial : {8, 0, 1}) rule->resume(trial);
-  expect_next(*rule, false, -1, Kind::kWait);
+  expect_next(*rule, false, -1, NextKind::kWait);
   rule->report(8, 1, 3);
   rule->report(0, 1, 2);
-  expect_next(*rule, false, 0, Kind::kWait);
+  expect_next(*rule, false, 0, NextKind::kWait);
   rule->report(1, 1, 1);
-  expect_next(*rule, false, 1, Kind::kResume, 1);
+  expect_next(*rule, false, 1, NextKind::kResume, 1);
   rule->resume(1);
   rule->end(1, false);
-  expect_next(*rule, false, -1, Kind::kDone);
+  expect_next(*rule, false, -1, NextKind::kDone);
 }
 
 TEST(Halving, AWorkerBeginsTheNextCohortWhileOneIsWaitedFor) {
@@ -265,11 +265,11 @@ TEST(Halving, AWorkerBeginsTheNextCohortWhileOneIsWaitedFor) {
   for (int64_t trial = 0; trial < 3; ++trial) rule->start(trial);
   rule->report(0, 0, 3);
   rule->report(1, 0, 2);
-  expect_next(*rule, true, 1, Kind::kNew);
+  expect_next(*rule, true, 1, NextKind::kNew);
   rule->start(3);
   rule->report(3, 0, 1);  // better than all of the first cohort, and no rival of theirs
   rule->report(2, 0, 9);
-  expect_next(*rule, true, 2, Kind::kResume, 1);
+  expect_next(*rule, true, 2, NextKind::kResume, 1);
 }
 
 TEST(Halving, FailedTrialsCountAsHavingReportedTheWorst) {
@@ -278,7 +278,7 @@ TEST(Halving, FailedTrialsCountAsHavingReportedTheWorst) {
   for (int64_t trial = 0; trial < 4; ++trial) rule->end(trial, true);
   for (int64_t trial = 4; trial < 9; ++trial) rule->report(trial, 0, static_cast<double>(trial));
   std::vector<int64_t> promoted;
-  for (NextTrial next = rule->next(false, -1); next.kind == Kind::kResume; next = rule->next(false, -1)) {
+  for (NextTrial next = rule->next(false, -1); next.kind == NextKind::kResume; next = rule->next(false, -1)) {
     promoted.push_back(next.trial);
     rule->resume(next.trial);
   }
@@ -286,15 +286,15 @@ TEST(Halving, FailedTrialsCountAsHavingReportedTheWorst) {
   rule->end(4, true);
   rule->report(5, 1, 5);
   rule->report(6, 1, 4);
-  expect_next(*rule, false, 6, Kind::kResume, 6);
+  expect_next(*rule, false, 6, NextKind::kResume, 6);
 }
 
 TEST(Halving, ACohortThatCannotBeFilledIsClosed) {
   const auto rule = make("halving", 9, 0);  // cohorts of nine
   for (int64_t trial = 0; trial < 4; ++trial) rule->start(trial);
   for (int64_t trial = 0; trial < 4; ++trial) rule->report(trial, 0, static_cast<double>(trial));
-  expect_next(*rule, true, -1, Kind::kNew);
-  expect_next(*rule, false, -1, Kind::kResume, 0);
+  expect_next(*rule, true, -1, NextKind::kNew);
+  expect_next(*rule, false, -1, NextKind::kResume, 0);
 }
 
 TEST(Hyperband, BracketsBeginAtDifferentRungs) {
@@ -329,10 +329,10 @@ TEST(Hyperband, TrialsAreRankedInTheirOwnBracket) {
   EXPECT_EQ(rule->start(2), 1u);
   rule->report(0, 0, 2);
   rule->report(1, 0, 1);
-  expect_next(*rule, false, 0, Kind::kResume, 1);
+  expect_next(*rule, false, 0, NextKind::kResume, 1);
   rule->resume(1);
   rule->end(1, false);
-  expect_next(*rule, false, -1, Kind::kDone);  // the last runs to its end, and nobody waits for it
+  expect_next(*rule, false, -1, NextKind::kDone);  // the last runs to its end, and nobody waits for it
 }
 
 TEST(Hyperband, NeedsToKnowWhereTrialsEnd) {
@@ -401,18 +401,18 @@ class Play {
   }
   void ask(int64_t held) {
     const NextTrial next = rule_->next(begun_ < trials_, held);
-    if (next.kind == Kind::kWait) {
+    if (next.kind == NextKind::kWait) {
       EXPECT_FALSE(running_.empty()) << type_ << ": waits although nothing runs";
       ++idle_;
       return;
     }
-    if (next.kind == Kind::kDone) {
+    if (next.kind == NextKind::kDone) {
       done_ = true;
       return;
     }
     EXPECT_FALSE(done_) << type_ << ": done, and then not";
     int64_t trial = next.trial;
-    if (next.kind == Kind::kNew) {
+    if (next.kind == NextKind::kNew) {
       trial = begun_++;
       next_rung_[trial] = rule_->start(trial);
     } else {
@@ -421,7 +421,7 @@ class Play {
       ++next_rung_[trial];
     }
     running_.push_back(trial);
-    events_.push_back({next.kind == Kind::kNew ? 'n' : 'r', trial});
+    events_.push_back({next.kind == NextKind::kNew ? 'n' : 'r', trial});
   }
 
   RandomStream random_;

@@ -3,11 +3,11 @@
 
 #include <string>
 
-namespace broadsheet::testing {
+namespace broadsheet::fixtures {
 
 // Elements closed in the order in which they were opened, attributes quoted, no stray '<' or '&': what an XML parser
 // would insist on, apart from the doctype.
 // Returns the first fault, or "".
 std::string html_fault(const std::string& html);
 
-}  // namespace broadsheet::testing
+}  // namespace broadsheet::fixtures

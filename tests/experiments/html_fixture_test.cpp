@@ -4,7 +4,7 @@
 #include <regex>
 #include <vector>
 
-namespace broadsheet::testing {
+namespace broadsheet::fixtures {
 
 std::string html_fault(const std::string& html) {
   static const std::regex tag(R"(^<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:\s+[a-zA-Z_:][a-zA-Z0-9_:-]*="[^"<]*")*)\s*(/?)>)");
@@ -42,4 +42,4 @@ std::string html_fault(const std::string& html) {
   return open.empty() ? "" : "never closes " + open.back();
 }
 
-}  // namespace broadsheet::testing
+}  // namespace broadsheet::fixtures

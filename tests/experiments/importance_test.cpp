@@ -16,20 +16,11 @@ namespace {
 
 using nlohmann::json;
 
-class Draws {
- public:
-  explicit Draws(uint64_t seed) : engine_(seed) {}
-  double next() { return static_cast<double>(engine_() >> 11) * 0x1p-53; }
-
- private:
-  std::mt19937_64 engine_;
-};
-
-SearchParameter uniform(const std::string& name) {
-  return {name, testing::distribution(Distribution::Kind::kUniform), {}};
+SearchParameter even_parameter(const std::string& name) {
+  return {name, fixtures::distribution(Distribution::Kind::kUniform), {}};
 }
 SearchParameter choice(const std::string& name, std::vector<json> values) {
-  return {name, testing::distribution(Distribution::Kind::kValues, std::move(values)), {}};
+  return {name, fixtures::distribution(Distribution::Kind::kValues, std::move(values)), {}};
 }
 
 SweepView sweep_of(std::vector<SearchParameter> parameters) {
@@ -55,9 +46,9 @@ std::map<std::string, double> shares(const SweepView& view) {
 
 // Two numbers, of which the first moves the value ten times as far.
 SweepView ten_to_one(bool maximize) {
-  SweepView view = sweep_of({uniform("small"), uniform("large")});
+  SweepView view = sweep_of({even_parameter("small"), even_parameter("large")});
   view.maximize = maximize;
-  Draws draws(3);
+  fixtures::Draws draws(3);
   for (int i = 0; i < 200; ++i) {
     const double small = draws.next(), large = draws.next();
     const double loss = 10 * large + small;
@@ -79,8 +70,8 @@ TEST(Importance, MoreMayBeBetter) {
 }
 
 TEST(Importance, ATextThatDecidesIsFoundAmongNumbersThatDoNot) {
-  SweepView view = sweep_of({uniform("noise"), choice("optim", {"adamw", "sgd", "lion"})});
-  Draws draws(5);
+  SweepView view = sweep_of({even_parameter("noise"), choice("optim", {"adamw", "sgd", "lion"})});
+  fixtures::Draws draws(5);
   for (int i = 0; i < 150; ++i) {
     const char* optim[] = {"adamw", "sgd", "lion"};
     add(view, {{"noise", draws.next()}, {"optim", optim[i % 3]}}, (i % 3 == 1 ? 0 : 1) + 0.01 * draws.next());
@@ -89,8 +80,8 @@ TEST(Importance, ATextThatDecidesIsFoundAmongNumbersThatDoNot) {
 }
 
 TEST(Importance, AParameterOfOneBranchCountsByWhatItDoesThere) {
-  SweepView view = sweep_of({choice("kind", {"none", "lora"}), uniform("r"), uniform("noise")});
-  Draws draws(7);
+  SweepView view = sweep_of({choice("kind", {"none", "lora"}), even_parameter("r"), even_parameter("noise")});
+  fixtures::Draws draws(7);
   for (int i = 0; i < 300; ++i) {
     const bool lora = i % 2 == 0;
     Assignment assignment = {{"kind", lora ? "lora" : "none"}, {"noise", draws.next()}};
@@ -104,8 +95,8 @@ TEST(Importance, AParameterOfOneBranchCountsByWhatItDoesThere) {
 
 TEST(Importance, WhatIsFixedOrFollowsAnotherHasNoShare) {
   SweepView view = ten_to_one(false);
-  view.parameters.push_back({"fixed", testing::distribution(Distribution::Kind::kFixed, {1}), {}});
-  view.parameters.push_back({"tied", testing::distribution(Distribution::Kind::kTied), {}});
+  view.parameters.push_back({"fixed", fixtures::distribution(Distribution::Kind::kFixed, {1}), {}});
+  view.parameters.push_back({"tied", fixtures::distribution(Distribution::Kind::kTied), {}});
   for (TrialView& trial : view.trials) {
     trial.parameters["fixed"] = 1;
     trial.parameters["tied"] = trial.parameters["large"];
@@ -146,8 +137,8 @@ TEST(Importance, RepeatsCountOnceByTheirMean) {
 }
 
 TEST(Importance, ValuesOutsideTheDistributionHaveAPlaceOrAreLeftOut) {
-  SweepView view = sweep_of({uniform("number"), choice("text", {"a", "b"})});
-  Draws draws(9);
+  SweepView view = sweep_of({even_parameter("number"), choice("text", {"a", "b"})});
+  fixtures::Draws draws(9);
   for (int i = 0; i < 40; ++i) {
     json number = draws.next() * 3 - 1;
     if (i % 10 == 9) number = "auto";

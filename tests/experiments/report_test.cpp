@@ -86,7 +86,7 @@ TEST(Report, ThePageIsWellFormedAndFetchesNothing) {
   RunFolder folder;
   folder.put_run(30);
   const std::string html = run_report_html(folder.path());
-  EXPECT_EQ(testing::html_fault(html), "");
+  EXPECT_EQ(fixtures::html_fault(html), "");
   EXPECT_EQ(html.rfind("<!DOCTYPE html>", 0), 0u);
   for (const char* outside : {"http:", "https:", "src=", "href=", "@import", "url(", "<script", "<link"}) {
     EXPECT_EQ(html.find(outside), std::string::npos) << outside;
@@ -140,7 +140,7 @@ TEST(Report, WhatComesFromFilesIsEscapedEverywhere) {
     "test": {"before": {"<u>evil</u>": 0.25}, "after": {"<u>evil</u>": 0.5,
       "per_class": {"<class>": {"<f1>": 1}}, "confusion": {"labels": ["<l>"], "matrix": [[1]]}}}})");
   const std::string html = run_report_html(folder.path());
-  EXPECT_EQ(testing::html_fault(html), "");
+  EXPECT_EQ(fixtures::html_fault(html), "");
   for (const char* raw : {"<script", "<img", "<b>host", "<u>", "<task>", "<class>", "<f1>", "<l>", "\x1b", "\xff"}) {
     EXPECT_EQ(html.find(raw), std::string::npos) << raw;
   }
@@ -153,7 +153,7 @@ TEST(Report, ARunThatStillTrainsHasOneToo) {
   fs::remove(folder.path() + "/results.json");
   std::ofstream(folder.path() + "/metrics.jsonl", std::ios::app) << "{\"step\": 13, \"ki";
   const std::string html = run_report_html(folder.path());
-  EXPECT_EQ(testing::html_fault(html), "");
+  EXPECT_EQ(fixtures::html_fault(html), "");
   EXPECT_NE(html.find("not finished yet"), std::string::npos);
   EXPECT_EQ(points_of(html, "Training loss"), std::vector<int>{12});
 }
@@ -167,7 +167,7 @@ TEST(Report, FilesThatMakeNoSenseAreLeftOut) {
     folder.put("results.json", text);
     folder.put("environment.json", text);
     folder.put("metrics.jsonl", cat(text, "\n{\"step\": \"x\"}\n{\"step\": 1, \"kind\": \"train\", \"loss\": null}\n"));
-    EXPECT_EQ(testing::html_fault(run_report_html(folder.path())), "") << text;
+    EXPECT_EQ(fixtures::html_fault(run_report_html(folder.path())), "") << text;
   }
 }
 

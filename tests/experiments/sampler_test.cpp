@@ -43,7 +43,7 @@ SearchParameter stepped(const std::string& name, double min, double max, double 
   return parameter;
 }
 
-SearchParameter values(const std::string& name, const std::vector<json>& of) {
+SearchParameter listed(const std::string& name, const std::vector<json>& of) {
   SearchParameter parameter = uniform(name, 0, 1);
   parameter.distribution.kind = Distribution::Kind::kValues;
   parameter.distribution.values = of;
@@ -61,8 +61,8 @@ SearchParameter with(SearchParameter parameter, const std::string& when) {
 
 // What a user would write: a learning rate, an adapter with or without its rank, a few other things.
 SearchSpace typical() {
-  return SearchSpace({logarithmic("train.learning_rate", 1e-5, 1e-2), values("adapter.kind", {"none", "lora"}),
-                      with(values("adapter.r", {4, 8, 16}), "adapter.kind == lora"), integer("train.epochs", 1, 9),
+  return SearchSpace({logarithmic("train.learning_rate", 1e-5, 1e-2), listed("adapter.kind", {"none", "lora"}),
+                      with(listed("adapter.r", {4, 8, 16}), "adapter.kind == lora"), integer("train.epochs", 1, 9),
                       stepped("train.weight_decay", 0, 0.3, 0.05)},
                      {}, nullptr);
 }
@@ -159,7 +159,7 @@ TEST_P(Samplers, AnotherSeedGivesOthers) {
 
 TEST_P(Samplers, AreDoneWhenASmallSpaceIsUsedUp) {
   const SearchSpace space(
-      {values("a.kind", {"none", "lora"}), with(values("a.r", {4, 8}), "a.kind == lora"), integer("b.n", 1, 3)},
+      {listed("a.kind", {"none", "lora"}), with(listed("a.r", {4, 8}), "a.kind == lora"), integer("b.n", 1, 3)},
       {condition("b.n < 3 or a.kind == none")}, nullptr);
   const std::vector<Assignment> all =
       play(space, GetParam(), 1, 20, [](const Assignment& one) { return one.at("b.n").get<double>(); });
@@ -187,7 +187,7 @@ INSTANTIATE_TEST_SUITE_P(Methods, Samplers, testing::Values("random", "sobol", "
                          [](const auto& method) { return std::string(method.param); });
 
 TEST(GridSampler, GoesThroughAllCombinationsInTheOrderOfTheFile) {
-  const SearchSpace space({values("a.kind", {"none", "lora"}), with(values("a.r", {8, 4}), "a.kind == lora"),
+  const SearchSpace space({listed("a.kind", {"none", "lora"}), with(listed("a.r", {8, 4}), "a.kind == lora"),
                            stepped("b.q", 0.1, 0.2, 0.1)},
                           {condition("not (a.kind == none and b.q > 0.15)")}, nullptr);
   std::vector<std::string> order;
@@ -201,7 +201,7 @@ TEST(GridSampler, GoesThroughAllCombinationsInTheOrderOfTheFile) {
 }
 
 TEST(GridSampler, LeavesOutWhatIsKnownAlready) {
-  const SearchSpace space({values("a.b", {1, 2, 3})}, {}, nullptr);
+  const SearchSpace space({listed("a.b", {1, 2, 3})}, {}, nullptr);
   const auto sampler = make_sampler(space, {"grid", 1});
   sampler->observe(0, {{"a.b", 1}}, {});
   sampler->observe(1, {{"a.b", 3}}, {});
@@ -228,7 +228,7 @@ TEST(GridSampler, RefusesAContinuumByNameAndWhatIsTooLarge) {
   EXPECT_NE(large.find("1,000,000"), std::string::npos) << large;
   // Twelve times as many combinations, were it not for the condition.
   const std::vector<json> kinds = {"x", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"};
-  const std::vector<SearchParameter> parameters = {values("a.kind", kinds),
+  const std::vector<SearchParameter> parameters = {listed("a.kind", kinds),
                                                    with(integer("a.n", 1, 90000), "a.kind == x")};
   EXPECT_EQ(fault_of(SearchSpace(parameters, {}, nullptr)), "none");
 }

@@ -2,10 +2,21 @@
 #pragma once
 
 #include <cstdint>
+#include <random>
 
 #include "experiments/sweep/sweep_view.h"
 
-namespace broadsheet::testing {
+namespace broadsheet::fixtures {
+
+// Evenly from [0, 1). Not uniform_real_distribution: that may differ between libraries.
+class Draws {
+ public:
+  explicit Draws(uint64_t seed) : engine_(seed) {}
+  double next() { return static_cast<double>(engine_() >> 11) * 0x1p-53; }
+
+ private:
+  std::mt19937_64 engine_;
+};
 
 Distribution distribution(Distribution::Kind kind, std::vector<nlohmann::json> values = {});
 
@@ -14,4 +25,4 @@ Distribution distribution(Distribution::Kind kind, std::vector<nlohmann::json> v
 // 13th trial fails, the last two run. The same view each time.
 SweepView sample_sweep(int64_t count);
 
-}  // namespace broadsheet::testing
+}  // namespace broadsheet::fixtures

@@ -6,7 +6,7 @@
 
 #include "core/text.h"
 
-namespace broadsheet::testing {
+namespace broadsheet::fixtures {
 namespace {
 
 std::vector<SearchParameter> parameters() {
@@ -30,16 +30,6 @@ std::vector<SearchParameter> parameters() {
           {"adapter.kind", kind, {}},
           {"adapter.r", rank, {Expression::parse("adapter.kind == lora", known)}}};
 }
-
-// Not uniform_real_distribution: that may differ between libraries.
-class Draws {
- public:
-  explicit Draws(uint64_t seed) : engine_(seed) {}
-  double next() { return static_cast<double>(engine_() >> 11) * 0x1p-53; }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 TrialView trial(int64_t number) {
   Draws draws(static_cast<uint64_t>(number) + 1);
@@ -121,4 +111,4 @@ SweepView sample_sweep(int64_t count) {
   return view;
 }
 
-}  // namespace broadsheet::testing
+}  // namespace broadsheet::fixtures

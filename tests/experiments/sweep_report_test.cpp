@@ -23,7 +23,7 @@ std::string section(const std::string& html, const std::string& title) {
 }
 
 void expect_sound(const std::string& html) {
-  EXPECT_EQ(testing::html_fault(html), "");
+  EXPECT_EQ(fixtures::html_fault(html), "");
   for (const char* outside : {"http:", "https:", "src=", "@import", "url(", "<link"}) {
     EXPECT_EQ(html.find(outside), std::string::npos) << outside;
   }
@@ -38,13 +38,13 @@ void expect_sound(const std::string& html) {
 }
 
 TEST(SweepReport, ThePageIsWellFormedAndFetchesNothing) {
-  const std::string html = sweep_report_html(testing::sample_sweep(40));
+  const std::string html = sweep_report_html(fixtures::sample_sweep(40));
   expect_sound(html);
   EXPECT_EQ(html.rfind("<!DOCTYPE html>", 0), 0u);
 }
 
 TEST(SweepReport, HasASectionForEachQuestion) {
-  const std::string html = sweep_report_html(testing::sample_sweep(40));
+  const std::string html = sweep_report_html(fixtures::sample_sweep(40));
   EXPECT_EQ(count(section(html, "Progress"), "<svg"), 2u);
   EXPECT_EQ(count(section(html, "Parameters together"), "<polyline"), 37u);  // 3 of 40 have failed
   EXPECT_NE(section(html, "Parameters together").find("not used"), std::string::npos);
@@ -59,14 +59,14 @@ TEST(SweepReport, HasASectionForEachQuestion) {
 }
 
 TEST(SweepReport, NamesTheBestTrialAndLeadsToItsOwnPage) {
-  const std::string best = section(sweep_report_html(testing::sample_sweep(40)), "Best trial");
+  const std::string best = section(sweep_report_html(fixtures::sample_sweep(40)), "Best trial");
   EXPECT_NE(best.find("<a href=\"trials/0030/report.html\">0030</a>"), std::string::npos);
   EXPECT_NE(best.find("0.7811"), std::string::npos);
   EXPECT_NE(best.find("<tr><td>adapter.kind</td><td>lora</td></tr>"), std::string::npos);
 }
 
 TEST(SweepReport, FailuresThatDifferInNumbersOnlyAreOneCause) {
-  const std::string failures = section(sweep_report_html(testing::sample_sweep(40)), "Failures");
+  const std::string failures = section(sweep_report_html(fixtures::sample_sweep(40)), "Failures");
   EXPECT_EQ(count(failures, "<tr>"), 2u);  // the head and one cause
   EXPECT_NE(failures.find("<td class=\"count\">3</td>"), std::string::npos);
   EXPECT_NE(failures.find("the loss is not finite at step #</td>"), std::string::npos);
@@ -74,7 +74,7 @@ TEST(SweepReport, FailuresThatDifferInNumbersOnlyAreOneCause) {
 }
 
 TEST(SweepReport, RepeatsAreRankedByMeanWithTheirSpread) {
-  SweepView view = testing::sample_sweep(6);
+  SweepView view = fixtures::sample_sweep(6);
   view.repeat = 3;
   const double values[] = {0.5, 0.9, 0.1, 0.6, 0.7, 0.8};
   for (size_t i = 0; i < 6; ++i) {
@@ -94,7 +94,7 @@ TEST(SweepReport, RepeatsAreRankedByMeanWithTheirSpread) {
 }
 
 TEST(SweepReport, NoTextOfAFileBecomesMarkup) {
-  SweepView view = testing::sample_sweep(14);
+  SweepView view = fixtures::sample_sweep(14);
   const std::string evil = "</title></script><script>alert(1)</script><b a='\"";
   view.name = view.metric = view.method = evil;
   view.early_terminate.type = view.early_terminate.resource = evil;
@@ -114,18 +114,18 @@ TEST(SweepReport, NoTextOfAFileBecomesMarkup) {
 }
 
 TEST(SweepReport, EmptyAndOddSweepsHaveASensiblePage) {
-  const std::string none = sweep_report_html(testing::sample_sweep(0));
+  const std::string none = sweep_report_html(fixtures::sample_sweep(0));
   expect_sound(none);
   EXPECT_NE(none.find("No trial has begun yet."), std::string::npos);
   EXPECT_EQ(none.find("<svg"), std::string::npos);
 
-  SweepView one = testing::sample_sweep(1);
+  SweepView one = fixtures::sample_sweep(1);
   one.trials[0].state = "done";
   one.best = 0;
   expect_sound(sweep_report_html(one));
   EXPECT_EQ(count(section(sweep_report_html(one), "Parameters together"), "<polyline"), 1u);
 
-  SweepView failed = testing::sample_sweep(20);
+  SweepView failed = fixtures::sample_sweep(20);
   failed.best.reset();
   for (TrialView& trial : failed.trials) {
     trial.state = "failed";
@@ -138,7 +138,7 @@ TEST(SweepReport, EmptyAndOddSweepsHaveASensiblePage) {
   EXPECT_NE(section(page, "Failures").find("<td class=\"count\">20</td>"), std::string::npos);
   EXPECT_EQ(count(section(page, "All trials"), "<tr data-t"), 20u);
 
-  SweepView single = testing::sample_sweep(15);
+  SweepView single = fixtures::sample_sweep(15);
   single.parameters.resize(1);
   for (TrialView& trial : single.trials) trial.parameters = {{"train.learning_rate", 1e-3}};
   single.parameters[0].distribution.min = single.parameters[0].distribution.max = 1e-3;
@@ -146,7 +146,7 @@ TEST(SweepReport, EmptyAndOddSweepsHaveASensiblePage) {
 }
 
 TEST(SweepReport, ValuesThatAreNoNumbersAreLeftOut) {
-  SweepView view = testing::sample_sweep(20);
+  SweepView view = fixtures::sample_sweep(20);
   view.trials[0].value = std::nan("");
   view.trials[1].value = -INFINITY;
   view.trials[2].curve[0].second = std::nan("");
@@ -160,7 +160,7 @@ TEST(SweepReport, ValuesThatAreNoNumbersAreLeftOut) {
 }
 
 TEST(SweepReport, OneDivergedTrialDoesNotPressTheOthersIntoALine) {
-  SweepView view = testing::sample_sweep(30);
+  SweepView view = fixtures::sample_sweep(30);
   view.maximize = false;
   std::vector<double> values;
   for (TrialView& trial : view.trials) {
@@ -176,8 +176,8 @@ TEST(SweepReport, OneDivergedTrialDoesNotPressTheOthersIntoALine) {
 }
 
 TEST(SweepReport, TenThousandTrialsAreThinnedToWhatAPageCanShow) {
-  const std::string html = sweep_report_html(testing::sample_sweep(10'000));
-  EXPECT_EQ(testing::html_fault(html), "");
+  const std::string html = sweep_report_html(fixtures::sample_sweep(10'000));
+  EXPECT_EQ(fixtures::html_fault(html), "");
   EXPECT_LT(html.size(), 3'000'000u);
   EXPECT_EQ(count(section(html, "Parameters together"), "<polyline"), kMostLines);
   EXPECT_EQ(count(section(html, "All trials"), "data-t=\""), 500u);
@@ -185,7 +185,7 @@ TEST(SweepReport, TenThousandTrialsAreThinnedToWhatAPageCanShow) {
 }
 
 TEST(SweepReport, LogParametersHaveALogAxisAndTextsASlotEach) {
-  const SweepView view = testing::sample_sweep(20);
+  const SweepView view = fixtures::sample_sweep(20);
   const std::optional<Axis> rate = parameter_axis(view, view.parameters[0]);
   ASSERT_TRUE(rate.has_value());
   EXPECT_NEAR(*rate->place(1e-4), 1.0 / 3, 1e-12);

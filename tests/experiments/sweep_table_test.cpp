@@ -23,7 +23,7 @@ std::string first_line_with(const std::string& table, const std::string& text) {
 }
 
 TEST(SweepTable, TellsHowFarTheSweepIsAndWhatIsBest) {
-  SweepView view = testing::sample_sweep(40);
+  SweepView view = fixtures::sample_sweep(40);
   view.elapsed_seconds = 4320;
   view.seconds_left = 2400;
   view.trials[1].state = "waiting";
@@ -38,7 +38,7 @@ TEST(SweepTable, TellsHowFarTheSweepIsAndWhatIsBest) {
 }
 
 TEST(SweepTable, GuessesTheTimeLeftRoughlyAndOnlyWhileThereIsSome) {
-  SweepView view = testing::sample_sweep(40);
+  SweepView view = fixtures::sample_sweep(40);
   EXPECT_EQ(time_left(view), "");
   EXPECT_EQ(sweep_table(view, 200, false).find(" left"), std::string::npos);
   const std::pair<double, const char*> cases[] = {{0.2, "about 1 s left"},
@@ -55,14 +55,14 @@ TEST(SweepTable, GuessesTheTimeLeftRoughlyAndOnlyWhileThereIsSome) {
 }
 
 TEST(SweepTable, OneLineTellsTheSame) {
-  SweepView view = testing::sample_sweep(40);
+  SweepView view = fixtures::sample_sweep(40);
   EXPECT_EQ(sweep_line(view), "15 of 40 done, 1 running, 21 pruned, 3 failed, best macro_f1 0.7811, trial 0030");
-  view = testing::sample_sweep(0);
+  view = fixtures::sample_sweep(0);
   EXPECT_EQ(sweep_line(view), "0 done");
 }
 
 TEST(SweepTable, ListsTheBestFiveInOrder) {
-  const SweepView view = testing::sample_sweep(40);
+  const SweepView view = fixtures::sample_sweep(40);
   const std::string table = sweep_table(view, 120, false);
   const std::vector<std::string> lines = split(table.substr(table.find("\nbest  ") + 1), '\n');
   ASSERT_EQ(lines.size(), 7u);  // the head, five, and what follows the last newline
@@ -76,7 +76,7 @@ TEST(SweepTable, ListsTheBestFiveInOrder) {
 }
 
 TEST(SweepTable, NeverExceedsTheWidth) {
-  SweepView view = testing::sample_sweep(60);
+  SweepView view = fixtures::sample_sweep(60);
   view.name =
       "\xC3\xA9"
       "ditoriaux \xE7\xA4\xBE\xE8\xAB\x96 of the whole year with a long name";
@@ -91,7 +91,7 @@ TEST(SweepTable, NeverExceedsTheWidth) {
 }
 
 TEST(SweepTable, HasNoEscapesUnlessColourIsWanted) {
-  SweepView view = testing::sample_sweep(20);
+  SweepView view = fixtures::sample_sweep(20);
   view.name = "a\x1b[31m\rname";
   view.trials[18].parameters["adapter.kind"] = "x\x1b[2Jy";
   EXPECT_EQ(sweep_table(view, 100, false).find('\x1b'), std::string::npos);
@@ -103,7 +103,7 @@ TEST(SweepTable, HasNoEscapesUnlessColourIsWanted) {
 }
 
 TEST(SweepTable, RanksConfigurationsByMeanWhenRunsAreRepeated) {
-  SweepView view = testing::sample_sweep(6);
+  SweepView view = fixtures::sample_sweep(6);
   view.repeat = 3;
   view.trials_wanted = 2;
   const double values[] = {0.5, 0.9, 0.1, 0.6, 0.7, 0.8};
@@ -121,13 +121,13 @@ TEST(SweepTable, RanksConfigurationsByMeanWhenRunsAreRepeated) {
 }
 
 TEST(SweepTable, ManyRunningTrialsAreNotAllListed) {
-  SweepView view = testing::sample_sweep(40);
+  SweepView view = fixtures::sample_sweep(40);
   for (TrialView& trial : view.trials) trial.state = "running";
   EXPECT_NE(sweep_table(view, 100, false).find("\nand 28 more\n"), std::string::npos);
 }
 
 TEST(SweepTable, ASweepWithoutTrialsHasATable) {
-  const SweepView view = testing::sample_sweep(0);
+  const SweepView view = fixtures::sample_sweep(0);
   EXPECT_EQ(sweep_table(view, 80, false), "editorials-search: tpe, highest macro_f1\n0 done\nnothing measured yet\n");
 }
 

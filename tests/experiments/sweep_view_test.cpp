@@ -17,7 +17,7 @@ namespace {
 using nlohmann::json;
 
 TEST(SweepJson, HoldsEveryTrialAndTheBest) {
-  const SweepView view = testing::sample_sweep(40);
+  const SweepView view = fixtures::sample_sweep(40);
   const json out = to_json(view, true);
   EXPECT_EQ(out.at("schema"), 1);
   EXPECT_EQ(out.at("goal"), "maximize");
@@ -38,7 +38,7 @@ TEST(SweepJson, HoldsEveryTrialAndTheBest) {
 
 // results.json of a sweep that ran again must be the same bytes.
 TEST(SweepJson, WithoutAClockNothingOfTimeIsInIt) {
-  SweepView view = testing::sample_sweep(20);
+  SweepView view = fixtures::sample_sweep(20);
   const std::string before = to_json(view, false).dump();
   for (TrialView& trial : view.trials) trial.seconds *= 2;
   view.elapsed_seconds = 7;
@@ -47,7 +47,7 @@ TEST(SweepJson, WithoutAClockNothingOfTimeIsInIt) {
 }
 
 TEST(SweepJson, NumbersThatAreNoneAndTextsThatAreNoUtf8DoNotBreakIt) {
-  SweepView view = testing::sample_sweep(3);
+  SweepView view = fixtures::sample_sweep(3);
   view.trials[0].value = std::nan("");
   view.trials[1].value = INFINITY;
   view.trials[2].why = "bad \xff byte";
@@ -58,7 +58,7 @@ TEST(SweepJson, NumbersThatAreNoneAndTextsThatAreNoUtf8DoNotBreakIt) {
 }
 
 TEST(SweepJson, RepeatsComeWithTheirMeanAndSpreadWholeConfigurationsFirst) {
-  SweepView view = testing::sample_sweep(6);
+  SweepView view = fixtures::sample_sweep(6);
   view.repeat = 3;
   const double values[] = {0.5, 0.6, 0.7, 0.9, 0, 0};
   for (size_t i = 0; i < 6; ++i) {
@@ -77,7 +77,7 @@ TEST(SweepJson, RepeatsComeWithTheirMeanAndSpreadWholeConfigurationsFirst) {
 }
 
 TEST(SweepCsv, HasAColumnForEachParameterAndALineForEachTrial) {
-  const SweepView view = testing::sample_sweep(13);
+  const SweepView view = fixtures::sample_sweep(13);
   const std::vector<std::string> lines = split(to_csv(view), '\n');
   ASSERT_EQ(lines.size(), 16u);  // the cause of a failure has two lines; the last is empty
   EXPECT_EQ(lines[0],
@@ -111,7 +111,7 @@ TEST(SweepNames, AreShortWhereNoOtherParameterEndsAlike) {
 
 TEST(SweepProgress, IsThatOfTheRunningTrialsOwnFiles) {
   const ScratchFolder folder;
-  SweepView view = testing::sample_sweep(4);
+  SweepView view = fixtures::sample_sweep(4);
   view.metric = "loss";
   for (TrialView& trial : view.trials) {
     trial.folder = cat(folder.path(), "/", trial.number);
@@ -131,7 +131,7 @@ TEST(SweepProgress, IsThatOfTheRunningTrialsOwnFiles) {
     const TrialView& trial = view.trials[number];
     return cat(trial.steps, " of ", trial.total_steps, ": ", *trial.value);
   };
-  EXPECT_EQ(shown(0), cat("50 of ", testing::sample_sweep(4).trials[0].total_steps, ": ", 0.9));
+  EXPECT_EQ(shown(0), cat("50 of ", fixtures::sample_sweep(4).trials[0].total_steps, ": ", 0.9));
   EXPECT_EQ(shown(1), cat("120 of 450: ", 0.25));
   EXPECT_EQ(shown(2), shown(1));
   EXPECT_EQ(view.trials[3].steps, 50);

@@ -22,19 +22,19 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-class RunFolder {
+class TrackedFolder {
  public:
-  RunFolder() {
+  TrackedFolder() {
     std::string name = (fs::temp_directory_path() / "broadsheet-test-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
     path_ = name;
   }
-  ~RunFolder() {
+  ~TrackedFolder() {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
   }
-  RunFolder(const RunFolder&) = delete;
-  RunFolder& operator=(const RunFolder&) = delete;
+  TrackedFolder(const TrackedFolder&) = delete;
+  TrackedFolder& operator=(const TrackedFolder&) = delete;
   const std::string& path() const { return path_; }
   std::string text(const std::string& file) const {
     std::ifstream stream(path_ + "/" + file, std::ios::binary);
@@ -81,7 +81,7 @@ StepRecord validation_record(int64_t step) {
   return record;
 }
 
-void track(const RunFolder& folder, int64_t start, int64_t until) {
+void track(const TrackedFolder& folder, int64_t start, int64_t until) {
   RunTracker tracker(folder.options());
   tracker.on_start(start, 12, 3);
   tracker.on_record(validation_record(0));
@@ -150,7 +150,7 @@ TEST(Tracking, AValidationsTimingsHoldThePhasesOfEveryRank) {
 }
 
 TEST(Tracking, ARepeatedRunWritesTheSameBytes) {
-  RunFolder first, second;
+  TrackedFolder first, second;
   track(first, 0, 12);
   track(second, 0, 12);
   EXPECT_EQ(first.text("metrics.jsonl"), second.text("metrics.jsonl"));
@@ -160,11 +160,11 @@ TEST(Tracking, ARepeatedRunWritesTheSameBytes) {
 }
 
 TEST(Tracking, AResumeAtAnyStepAfterDyingAtAnyLaterOneLeavesTheSameMetrics) {
-  RunFolder whole;
+  TrackedFolder whole;
   track(whole, 0, 12);
   for (int64_t checkpoint = 1; checkpoint <= 12; ++checkpoint) {
     for (const int64_t died : {checkpoint, std::min<int64_t>(checkpoint + 4, 12)}) {
-      RunFolder folder;
+      TrackedFolder folder;
       track(folder, 0, died);
       track(folder, checkpoint, 12);
       EXPECT_EQ(folder.text("metrics.jsonl"), whole.text("metrics.jsonl")) << checkpoint << " " << died;
@@ -173,14 +173,14 @@ TEST(Tracking, AResumeAtAnyStepAfterDyingAtAnyLaterOneLeavesTheSameMetrics) {
 }
 
 TEST(Tracking, ALineTornAnywhereIsCutAway) {
-  RunFolder whole;
+  TrackedFolder whole;
   track(whole, 0, 6);
   const std::string all = whole.text("metrics.jsonl");
-  RunFolder until_three;
+  TrackedFolder until_three;
   track(until_three, 0, 3);
   const size_t kept = until_three.text("metrics.jsonl").size();
   for (size_t length = kept; length <= all.size(); length += 7) {
-    RunFolder folder;
+    TrackedFolder folder;
     folder.put("metrics.jsonl", all.substr(0, length));
     folder.put("timings.jsonl", "{\"step\": 2}\n{\"st");
     track(folder, 3, 6);
@@ -191,16 +191,16 @@ TEST(Tracking, ALineTornAnywhereIsCutAway) {
 }
 
 TEST(Tracking, AStartFromNothingBeginsTheFilesAnew) {
-  RunFolder folder;
+  TrackedFolder folder;
   track(folder, 0, 2);
   track(folder, 0, 3);
-  RunFolder whole;
+  TrackedFolder whole;
   track(whole, 0, 3);
   EXPECT_EQ(folder.text("metrics.jsonl"), whole.text("metrics.jsonl"));
 }
 
 TEST(Tracking, RecordsBeforeTheStartAreWrittenAfterIt) {
-  RunFolder folder, whole;
+  TrackedFolder folder, whole;
   track(whole, 0, 0);
   {
     RunTracker tracker(folder.options());
@@ -211,7 +211,7 @@ TEST(Tracking, RecordsBeforeTheStartAreWrittenAfterIt) {
 }
 
 TEST(Tracking, ANewerAttemptsFilesAreNotWhatAnOlderOneWritesTo) {
-  RunFolder folder;
+  TrackedFolder folder;
   RunTracker older(folder.options(1));
   older.on_start(0, 12, 3);
   older.on_record(train_record(1));
@@ -220,7 +220,7 @@ TEST(Tracking, ANewerAttemptsFilesAreNotWhatAnOlderOneWritesTo) {
   older.on_record(train_record(2));
   newer.on_record(train_record(2));
   older.on_record(train_record(3));
-  RunFolder alone;
+  TrackedFolder alone;
   RunTracker undisturbed(alone.options());
   undisturbed.on_start(0, 12, 3);
   for (const int64_t step : {1, 2}) undisturbed.on_record(train_record(step));
@@ -229,7 +229,7 @@ TEST(Tracking, ANewerAttemptsFilesAreNotWhatAnOlderOneWritesTo) {
 }
 
 TEST(Tracking, AnAttemptThatWasTakenOverBeforeItBeganChangesNoFile) {
-  RunFolder folder;
+  TrackedFolder folder;
   RunTracker older(folder.options(1));
   RunTracker newer(folder.options(2));
   newer.on_start(0, 12, 3);
@@ -249,7 +249,7 @@ TEST(Tracking, AnAttemptThatWasTakenOverBeforeItBeganChangesNoFile) {
 }
 
 TEST(Tracking, LinesThatAreNoRecordsAreDroppedOnResume) {
-  RunFolder folder;
+  TrackedFolder folder;
   folder.put("metrics.jsonl",
              "{\"step\": 1, \"kind\": \"train\"}\nnot json\n[]\n{}\n{\"step\": \"2\"}\n{\"step\": 2.5}\n\n"
              "{\"step\": 2, \"kind\": \"train\"}\n{\"step\": 99999999999999999999}\n");
@@ -259,7 +259,7 @@ TEST(Tracking, LinesThatAreNoRecordsAreDroppedOnResume) {
 }
 
 TEST(Tracking, WithoutTensorboardThereIsNoSuchFolder) {
-  RunFolder folder;
+  TrackedFolder folder;
   TrackingOptions options = folder.options();
   options.tensorboard = false;
   RunTracker tracker(options);
@@ -271,7 +271,7 @@ TEST(Tracking, WithoutTensorboardThereIsNoSuchFolder) {
 }
 
 TEST(Tracking, AFolderThatIsGoneIsAWarningAndNotAnError) {
-  RunFolder folder;
+  TrackedFolder folder;
   TrackingOptions options = folder.options();
   options.run_folder = folder.path() + "/absent";
   folder.put("absent", "a file, so that no folder can be made here");
@@ -287,7 +287,7 @@ TEST(Tracking, AFolderThatIsGoneIsAWarningAndNotAnError) {
 
 // A file size limit is a full disk that needs no root: write(2) answers EFBIG, after a first piece that fitted.
 TEST(Tracking, AFullDiskLeavesWholeLinesAndTrainingGoesOn) {
-  RunFolder folder;
+  TrackedFolder folder;
   const pid_t child = ::fork();
   if (child == 0) {
     std::signal(SIGXFSZ, SIG_IGN);

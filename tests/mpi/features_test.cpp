@@ -59,18 +59,18 @@ TrainerOptions options_for(const std::string& root, const std::string& features)
   return options;
 }
 
-struct Trained {
+struct TrainedFrozen {
   TrainOutcome outcome;
   std::vector<StepRecord> records;
   std::string last;  // names, sizes and checksums of the last checkpoint's files
 };
-Trained train_frozen(const std::string& kind, Communicator& ranks, TrainerOptions options, int64_t stop_at = -1) {
+TrainedFrozen train_frozen(const std::string& kind, Communicator& ranks, TrainerOptions options, int64_t stop_at = -1) {
   const MemoryCorpus corpus(33, 9, 5);
   const std::unique_ptr<Task> task = frozen_bert(kind);
   Records records;
   records.stop_at = stop_at;
   options.attempt = begin_attempt(options.checkpoint_root, ranks);
-  Trained trained;
+  TrainedFrozen trained;
   trained.outcome = train(*task, corpus, ranks, options, records);
   trained.records = records.all;
   if (&ranks == &world()) trained.last = newest_parts(options.checkpoint_root);
@@ -78,7 +78,7 @@ Trained train_frozen(const std::string& kind, Communicator& ranks, TrainerOption
 }
 
 // Of the steps that both have told of; the bits of the weights come out in the losses of the steps after.
-void expect_same_records(const Trained& a, const Trained& b) {
+void expect_same_records(const TrainedFrozen& a, const TrainedFrozen& b) {
   std::map<int64_t, std::pair<double, double>> told;
   for (const StepRecord& record : a.records)
     if (record.kind == "train") told[record.step] = {record.loss, record.grad_norm};
@@ -91,7 +91,7 @@ void expect_same_records(const Trained& a, const Trained& b) {
   EXPECT_TRUE(compared > 0 || !world().first());
 }
 
-void expect_same_bits(const Trained& a, const Trained& b) {
+void expect_same_bits(const TrainedFrozen& a, const TrainedFrozen& b) {
   EXPECT_EQ(a.last, b.last);
   EXPECT_EQ(a.outcome.test.after, b.outcome.test.after);
   expect_same_records(a, b);
@@ -105,8 +105,8 @@ class Features : public testing::TestWithParam<std::string> {
 TEST_P(Features, GiveTheLossesAndCountsOfATrunkThatIsComputedInEveryPass) {
   const auto alone = make_world_of_one();
   const std::string own = shared_folder("own");
-  const Trained plain = train_frozen(GetParam(), *alone, options_for(cat(own, "/", world().rank()), ""));
-  const Trained kept =
+  const TrainedFrozen plain = train_frozen(GetParam(), *alone, options_for(cat(own, "/", world().rank()), ""));
+  const TrainedFrozen kept =
       train_frozen(GetParam(), world(), options_for(shared_folder("kept"), shared_folder("features") + "/new"));
   EXPECT_EQ(kept.outcome.best_step, plain.outcome.best_step);
   EXPECT_NEAR(kept.outcome.test.before.at("loss"), plain.outcome.test.before.at("loss"), 1e-5);
@@ -124,7 +124,7 @@ TEST_P(Features, GiveTheLossesAndCountsOfATrunkThatIsComputedInEveryPass) {
 TEST_P(Features, AreComputedOnceAndReadByTheNextRunWhichTrainsToTheSameBits) {
   const std::string features = shared_folder("features");
   const MemoryCorpus corpus(33, 9, 5);
-  const Trained first = train_frozen(GetParam(), world(), options_for(shared_folder("first"), features));
+  const TrainedFrozen first = train_frozen(GetParam(), world(), options_for(shared_folder("first"), features));
   const FeatureUse use = take_features(*frozen_bert(GetParam()), corpus, features, world());
   EXPECT_EQ(use.computed, 0);
   EXPECT_FALSE(use.checksum.empty());
@@ -143,7 +143,7 @@ TEST_P(Features, AreTheSameBytesOnAnyNumberOfRanks) {
 }
 
 TEST_P(Features, LetAStoppedRunGoOnToTheSameBitsWhetherTheyAreStillThereOrNot) {
-  const Trained straight =
+  const TrainedFrozen straight =
       train_frozen(GetParam(), world(), options_for(shared_folder("straight"), shared_folder("features")));
   for (const bool removed : {false, true}) {
     const std::string features = shared_folder("features-of-the-stopped");
@@ -153,7 +153,7 @@ TEST_P(Features, LetAStoppedRunGoOnToTheSameBitsWhetherTheyAreStillThereOrNot) {
     world().barrier();
     if (removed && world().first()) std::filesystem::remove_all(features);
     world().barrier();
-    const Trained resumed = train_frozen(GetParam(), world(), options);
+    const TrainedFrozen resumed = train_frozen(GetParam(), world(), options);
     expect_same_bits(straight, resumed);
     EXPECT_EQ(resumed.outcome.bits_differ_after, -1);
   }
@@ -220,7 +220,7 @@ TEST_P(Features, ThatHaveNoPlaceToStayAreDoneWithout) {
 TEST_P(Features, LeaveAFrozenTrunkThatIsWrittenTwiceHoweverManyCheckpointsThereAre) {
   TrainerOptions options = options_for(shared_folder("run"), shared_folder("features"));
   options.checkpoints.every_steps = 1;
-  const Trained straight = train_frozen(GetParam(), world(), options);
+  const TrainedFrozen straight = train_frozen(GetParam(), world(), options);
   world().barrier();
   if (world().first()) {
     std::map<ino_t, int> files;
@@ -249,7 +249,7 @@ TEST(ConsistentFeatures, TrainToTheSameBitsOnAnyNumberOfRanks) {
   const std::string features = shared_folder("features"), own = shared_folder("own");
   TrainerOptions options = options_for(shared_folder("together"), features);
   options.train.reduction = "consistent";
-  const Trained together = train_frozen("classification", world(), options);
+  const TrainedFrozen together = train_frozen("classification", world(), options);
   options.checkpoint_root = cat(own, "/", world().rank());
   expect_same_records(together, train_frozen("classification", *alone, options));
 }

@@ -16,7 +16,7 @@ namespace broadsheet {
 namespace {
 
 // Gradients of one step of 32 examples in passes of `micro_batch_size` on each of the ranks.
-std::vector<at::Tensor> gradients(const std::string& kind, Communicator& ranks, int64_t micro_batch_size) {
+std::vector<at::Tensor> bert_gradients(const std::string& kind, Communicator& ranks, int64_t micro_batch_size) {
   const MemoryCorpus corpus(64, 0, 0);
   const std::unique_ptr<Task> task = small_bert(kind);
   DataParallel model(task->parameters(), ranks);
@@ -52,11 +52,11 @@ class Gradient : public testing::TestWithParam<std::string> {};
 
 TEST_P(Gradient, IsTheSameHoweverTheBatchIsSplit) {
   const auto alone = make_world_of_one();
-  const std::vector<at::Tensor> whole = gradients(GetParam(), *alone, 32);  // 1 x 32
-  EXPECT_LT(distance(whole, gradients(GetParam(), *alone, 8)), 1e-5);       // 4 x 8
-  EXPECT_LT(distance(whole, gradients(GetParam(), *alone, 5)), 1e-5);
-  EXPECT_LT(distance(whole, gradients(GetParam(), world(), 8)), 1e-5);  // 2 ranks x 2 x 8, 4 ranks x 8
-  EXPECT_LT(distance(whole, gradients(GetParam(), world(), 3)), 1e-5);
+  const std::vector<at::Tensor> whole = bert_gradients(GetParam(), *alone, 32);  // 1 x 32
+  EXPECT_LT(distance(whole, bert_gradients(GetParam(), *alone, 8)), 1e-5);       // 4 x 8
+  EXPECT_LT(distance(whole, bert_gradients(GetParam(), *alone, 5)), 1e-5);
+  EXPECT_LT(distance(whole, bert_gradients(GetParam(), world(), 8)), 1e-5);  // 2 ranks x 2 x 8, 4 ranks x 8
+  EXPECT_LT(distance(whole, bert_gradients(GetParam(), world(), 3)), 1e-5);
 }
 
 // The same steps again, or from a checkpoint in the middle: equal in bits, also through MKL and the real model.

@@ -11,7 +11,7 @@
 namespace broadsheet {
 namespace {
 
-using testing::max_difference;
+using fixtures::max_difference;
 
 const std::vector<int64_t> kBoundaries = {0, 5, 6, 18, 23};  // lengths 5, 1, 12, 5
 constexpr int64_t kHeads = 3, kWidth = 12;

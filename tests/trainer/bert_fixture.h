@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -18,7 +19,7 @@
 #include "trainer/models/bert.h"
 #include "trainer/tasks/task.h"
 
-namespace broadsheet::testing {
+namespace broadsheet::fixtures {
 
 std::string golden_folder(const std::string& name);  // tests/golden/bert/<name>
 nlohmann::json read_json(const std::string& path);
@@ -38,6 +39,11 @@ class TemporaryFolder {
 // Writes a model folder as a test wants it: config.json and model.safetensors, nothing else.
 void write_folder(const std::string& folder, const nlohmann::json& config,
                   const std::map<std::string, at::Tensor>& tensors);
+
+// The weights of `folder`, and what it lacks drawn from `seed`.
+BertModel load_bert(const std::string& folder, const BertHeads& heads = {}, uint64_t seed = 1);
+// What the UserError of `action` says, or "no error".
+std::string error_of(const std::function<void()>& action);
 
 // Sequences laid end to end, with the labels of the golden files: int (class), float (score) or a list with -100
 // outside the masked positions. Examples are numbered from `first_example`.
@@ -100,4 +106,4 @@ std::shared_ptr<const ShardSet> random_corpus(int64_t documents, uint64_t seed);
 // A small BERT from scratch for one kind of task on that corpus.
 TaskRequest request_for(const std::string& kind);
 
-}  // namespace broadsheet::testing
+}  // namespace broadsheet::fixtures

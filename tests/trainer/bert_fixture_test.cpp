@@ -11,10 +11,11 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "core/errors.h"
 #include "core/random.h"
 #include "core/text.h"
 
-namespace broadsheet::testing {
+namespace broadsheet::fixtures {
 namespace {
 
 at::ScalarType type_of(DType dtype) {
@@ -96,6 +97,20 @@ void write_folder(const std::string& folder, const nlohmann::json& config,
     views.push_back({name, dtype_of(tensor), tensor.sizes().vec(), {bytes, tensor.nbytes()}});
   }
   write_safetensors(folder + "/model.safetensors", views, {{"format", "pt"}});
+}
+
+BertModel load_bert(const std::string& folder, const BertHeads& heads, uint64_t seed) {
+  const BertConfig config = read_bert_config(read_json(folder + "/config.json"), folder + "/config.json");
+  return BertModel(config, heads, WeightFiles::open(folder), seed);
+}
+
+std::string error_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no error";
 }
 
 Batch batch_of(const nlohmann::json& sequences, int64_t first_example) {
@@ -261,4 +276,4 @@ TaskRequest request_for(const std::string& kind) {
   return request;
 }
 
-}  // namespace broadsheet::testing
+}  // namespace broadsheet::fixtures

@@ -11,19 +11,15 @@
 namespace broadsheet {
 namespace {
 
-using testing::batch_of;
-using testing::golden_folder;
-using testing::gradients;
-using testing::max_difference;
-using testing::read_json;
-using testing::read_tensors;
+using fixtures::batch_of;
+using fixtures::golden_folder;
+using fixtures::gradients;
+using fixtures::load_bert;
+using fixtures::max_difference;
+using fixtures::read_json;
+using fixtures::read_tensors;
 
 constexpr double kTolerance = 1e-5;
-
-BertModel load(const std::string& folder, const BertHeads& heads = {}) {
-  const BertConfig config = read_bert_config(read_json(folder + "/config.json"), folder + "/config.json");
-  return BertModel(config, heads, WeightFiles::open(folder), 1);
-}
 
 struct Forward {
   at::Tensor hidden, logits;
@@ -42,7 +38,7 @@ Forward run(const BertModel& model, const BertHeads& heads, const Batch& batch) 
 
 void expect_equal_to_golden(const std::string& name, const BertHeads& heads) {
   const std::string folder = golden_folder(name);
-  const BertModel model = load(folder, heads);
+  const BertModel model = load_bert(folder, heads);
   const auto wanted = read_tensors(folder + "/outputs.safetensors");
   const Batch batch = batch_of(read_json(folder + "/inputs.json")["sequences"]);
   const Forward found = run(model, heads, batch);
@@ -84,7 +80,7 @@ TEST(Bert, RegressionLogitsEqualTransformers) {
 
 void expect_training_equal(const std::string& task, const BertHeads& heads) {
   const std::string folder = golden_folder("training/" + task);
-  BertModel model = load(folder, heads);
+  BertModel model = load_bert(folder, heads);
   const auto wanted = read_tensors(folder + "/outputs.safetensors");
   const Batch batch = batch_of(read_json(folder + "/batch.json")["sequences"]);
   const PackedInput input = to_input(batch, at::kCPU);
@@ -132,7 +128,7 @@ TEST(Bert, MaskedLmLossAndGradientsEqualTransformers) {
 
 TEST(Bert, UnderBFloat16AutocastComesNearFloat32AndTrainsEveryParameter) {
   const std::string folder = golden_folder("classification-gelu");
-  BertModel model = load(folder, {.labels = 3});
+  BertModel model = load_bert(folder, {.labels = 3});
   const Batch batch = batch_of(read_json(folder + "/inputs.json")["sequences"]);
   const PackedInput input = to_input(batch, at::kCPU);
   const PassContext pass = {.training = true, .seed = 1, .step = 2};

@@ -13,34 +13,22 @@
 namespace broadsheet {
 namespace {
 
-using testing::golden_folder;
-using testing::read_json;
-using testing::read_tensors;
-using testing::TemporaryFolder;
-using testing::write_folder;
+using fixtures::error_of;
+using fixtures::golden_folder;
+using fixtures::load_bert;
+using fixtures::read_json;
+using fixtures::read_tensors;
+using fixtures::TemporaryFolder;
+using fixtures::write_folder;
 using Tensors = std::map<std::string, at::Tensor>;
 
 const std::vector<std::string> kMaskedLmHead = {
     "cls.predictions.bias", "cls.predictions.transform.LayerNorm.bias", "cls.predictions.transform.LayerNorm.weight",
     "cls.predictions.transform.dense.bias", "cls.predictions.transform.dense.weight"};
 
-BertModel load(const std::string& folder, const BertHeads& heads = {}, uint64_t seed = 1) {
-  const BertConfig config = read_bert_config(read_json(folder + "/config.json"), folder + "/config.json");
-  return BertModel(config, heads, WeightFiles::open(folder), seed);
-}
-
 std::vector<std::string> sorted(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
   return names;
-}
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 void expect_contains(const std::string& text, const std::vector<std::string>& parts) {
@@ -55,7 +43,7 @@ const at::Tensor& find(BertModel& model, const std::string& name) {
 }
 
 TEST(BertWeights, ABareEncoderLoadsAndItsMissingHeadIsListed) {
-  BertModel model = load(golden_folder("encoder"), {.masked_lm = true});
+  BertModel model = load_bert(golden_folder("encoder"), {.masked_lm = true});
   EXPECT_EQ(sorted(model.load_report().missing), kMaskedLmHead);
   EXPECT_EQ(sorted(model.load_report().unused), (std::vector<std::string>{"pooler.dense.bias", "pooler.dense.weight"}));
   const Tensors file = read_tensors(golden_folder("encoder") + "/model.safetensors");
@@ -64,11 +52,11 @@ TEST(BertWeights, ABareEncoderLoadsAndItsMissingHeadIsListed) {
 }
 
 TEST(BertWeights, AHeadOfAnotherKindIsUnused) {
-  BertModel model = load(golden_folder("classification-gelu"), {.masked_lm = true});
+  BertModel model = load_bert(golden_folder("classification-gelu"), {.masked_lm = true});
   EXPECT_EQ(sorted(model.load_report().unused),
             (std::vector<std::string>{"bert.pooler.dense.bias", "bert.pooler.dense.weight", "classifier.bias",
                                       "classifier.weight"}));
-  BertModel whole = load(golden_folder("classification-gelu"), {.labels = 3});
+  BertModel whole = load_bert(golden_folder("classification-gelu"), {.labels = 3});
   EXPECT_TRUE(whole.load_report().unused.empty());
   EXPECT_TRUE(whole.load_report().missing.empty());
 }
@@ -79,7 +67,7 @@ TEST(BertWeights, WhatACheckpointWillFillIsCheckedAndNotRead) {
   const WeightFiles files = WeightFiles::open(folder);
   BertModel model(config, {.masked_lm = true}, files, 1, ModelValues::kFollow);
   EXPECT_TRUE(model.load_report().missing.empty()) << "nothing is initialised anew";
-  EXPECT_EQ(model.parameters().size(), load(folder, {.masked_lm = true}).parameters().size());
+  EXPECT_EQ(model.parameters().size(), load_bert(folder, {.masked_lm = true}).parameters().size());
   BertConfig wider = config;
   wider.vocab_size += 1;
   const std::string error = error_of([&] { BertModel(wider, {.masked_lm = true}, files, 1, ModelValues::kFollow); });
@@ -87,7 +75,7 @@ TEST(BertWeights, WhatACheckpointWillFillIsCheckedAndNotRead) {
 }
 
 TEST(BertWeights, NoParameterExistsThatTheLossNeverUses) {
-  BertModel model = load(golden_folder("encoder"), {.masked_lm = true});
+  BertModel model = load_bert(golden_folder("encoder"), {.masked_lm = true});
   for (const Parameter& parameter : model.parameters()) {
     EXPECT_EQ(parameter.name.find("pooler"), std::string::npos) << parameter.name;
     EXPECT_EQ(parameter.name.find("decoder"), std::string::npos) << parameter.name;
@@ -108,7 +96,7 @@ TEST(BertWeights, OldSpellingsHalfPrecisionAndBuffersAreRead) {
   old["cls.predictions.decoder.weight"] = old["bert.embeddings.word_embeddings.weight"];
   const TemporaryFolder folder;
   write_folder(folder.path(), config, old);
-  BertModel model = load(folder.path(), {.masked_lm = true});
+  BertModel model = load_bert(folder.path(), {.masked_lm = true});
   EXPECT_TRUE(model.load_report().missing.empty());
   EXPECT_TRUE(model.load_report().unused.empty());
   for (const Parameter& parameter : model.parameters()) {
@@ -122,7 +110,7 @@ TEST(BertWeights, AWrongShapeNamesTensorFoundAndWanted) {
   config["intermediate_size"] = 65;
   const TemporaryFolder folder;
   write_folder(folder.path(), config, read_tensors(golden_folder("encoder") + "/model.safetensors"));
-  expect_contains(error_of([&] { load(folder.path()); }),
+  expect_contains(error_of([&] { load_bert(folder.path()); }),
                   {"encoder.layer.0.intermediate.dense.weight", "[64, 32]", "[65, 32]", "config.json"});
 }
 
@@ -132,7 +120,7 @@ TEST(BertWeights, AbsurdSizesAreRefusedBeforeMemoryIsTaken) {
   config["hidden_size"] = 65536;
   const TemporaryFolder folder;
   write_folder(folder.path(), config, read_tensors(golden_folder("encoder") + "/model.safetensors"));
-  expect_contains(error_of([&] { load(folder.path()); }), {"[50, 32]", "[16000000, 65536]"});
+  expect_contains(error_of([&] { load_bert(folder.path()); }), {"[50, 32]", "[16000000, 65536]"});
   const BertConfig huge = read_bert_config(config, "config.json");
   expect_contains(error_of([&] { BertModel(huge, {}, 1); }), {"parameters", "hidden_size"});
 }
@@ -142,7 +130,7 @@ TEST(BertWeights, AMissingEncoderTensorIsAnError) {
   tensors.erase("encoder.layer.1.attention.self.key.bias");
   const TemporaryFolder folder;
   write_folder(folder.path(), read_json(golden_folder("encoder") + "/config.json"), tensors);
-  expect_contains(error_of([&] { load(folder.path()); }), {"bert.encoder.layer.1.attention.self.key.bias"});
+  expect_contains(error_of([&] { load_bert(folder.path()); }), {"bert.encoder.layer.1.attention.self.key.bias"});
 }
 
 TEST(BertWeights, IntegerWeightsAreRefused) {
@@ -151,11 +139,11 @@ TEST(BertWeights, IntegerWeightsAreRefused) {
   bias = bias.to(at::kLong);
   const TemporaryFolder folder;
   write_folder(folder.path(), read_json(golden_folder("encoder") + "/config.json"), tensors);
-  expect_contains(error_of([&] { load(folder.path()); }), {"encoder.layer.0.output.dense.bias", "I64", "F32"});
+  expect_contains(error_of([&] { load_bert(folder.path()); }), {"encoder.layer.0.output.dense.bias", "I64", "F32"});
 }
 
 TEST(BertWeights, TensorViewsAreTheParametersBytes) {
-  BertModel model = load(golden_folder("mlm-gelu"), {.masked_lm = true});
+  BertModel model = load_bert(golden_folder("mlm-gelu"), {.masked_lm = true});
   const std::vector<TensorView> views = tensor_views(model.parameters());
   ASSERT_EQ(views.size(), model.parameters().size());
   std::set<std::string> names;
@@ -221,7 +209,7 @@ TEST(BertWeights, InitialValuesDependOnSeedAndNameAlone) {
   EXPECT_FALSE(at::equal(find(bare, query), find(other, query)));
   EXPECT_FALSE(at::equal(find(bare, query), find(bare, "bert.encoder.layer.0.attention.self.key.weight")));
   // The head that a folder lacks gets the same values as one from scratch.
-  BertModel loaded = load(golden_folder("encoder"), {.labels = 3}, 5);
+  BertModel loaded = load_bert(golden_folder("encoder"), {.labels = 3}, 5);
   BertModel scratch(loaded.config(), {.labels = 3}, 5);
   EXPECT_TRUE(at::equal(find(loaded, "classifier.weight"), find(scratch, "classifier.weight")));
 }

@@ -12,10 +12,10 @@
 namespace broadsheet {
 namespace {
 
-using testing::gradients;
-using testing::random_corpus;
-using testing::request_for;
-using testing::TemporaryFolder;
+using fixtures::gradients;
+using fixtures::random_corpus;
+using fixtures::request_for;
+using fixtures::TemporaryFolder;
 using Change = std::function<void(TaskRequest&)>;
 
 std::unique_ptr<Task> frozen(const TaskRequest& request) {
@@ -85,12 +85,12 @@ TEST_P(FrozenTrunk, KeptRowsGiveTheSameLossAndGradients) {
     const Batch as_ever = plain->make_batch(*corpus_, Split::kTrain, documents, 5);
     const auto expected = gradients(plain->loss_sum(as_ever, pass), plain->parameters());
     for (const auto& [name, gradient] : gradients(loss, kept->parameters()))
-      EXPECT_LT(testing::max_difference(gradient, expected.at(name)), 1e-5) << name;
+      EXPECT_LT(fixtures::max_difference(gradient, expected.at(name)), 1e-5) << name;
   }
 }
 
 TEST_P(FrozenTrunk, KeptRowsAreNotThoseOfAnotherCorpus) {
-  class Other : public testing::MemoryCorpus {
+  class Other : public fixtures::MemoryCorpus {
    public:
     Other() : MemoryCorpus({{{5, 6}, {}, 1, 0.5}}, {"bad", "fair", "good"}) {}
     const std::string& fingerprint() const override { return fingerprint_; }

@@ -9,7 +9,8 @@
 namespace broadsheet {
 namespace {
 
-using testing::gradients;
+using fixtures::error_of;
+using fixtures::gradients;
 
 BertModel small_model(int64_t labels) {
   BertConfig config;
@@ -20,15 +21,6 @@ BertModel small_model(int64_t labels) {
   config.intermediate_size = 24;
   config.initializer_range = 0.1;
   return BertModel(config, {.labels = labels}, 1);
-}
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 // layer -> {trained, frozen}
@@ -55,7 +47,7 @@ TEST(Freeze, FreezesEmbeddingsLayersOrAllButTheHead) {
 
 TEST(Freeze, FrozenParametersAreNotInTheGraphAndTheOthersGetTheSameGradient) {
   BertModel model = small_model(3);
-  const Batch batch = testing::batch_of(testing::random_sequences({7, 3, 12}, 50, 1));
+  const Batch batch = fixtures::batch_of(fixtures::random_sequences({7, 3, 12}, 50, 1));
   const PackedInput input = to_input(batch, at::kCPU);
   const PassContext pass = {.training = true};
   const auto loss = [&] { return model.classify(model.encode(input, pass), input, pass).square().sum(); };

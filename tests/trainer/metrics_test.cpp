@@ -12,8 +12,8 @@
 namespace broadsheet {
 namespace {
 
-nlohmann::json golden() {
-  return testing::read_json(cat(BROADSHEET_SOURCE_DIR, "/tests/golden/metrics.json"));
+nlohmann::json metrics_golden() {
+  return fixtures::read_json(cat(BROADSHEET_SOURCE_DIR, "/tests/golden/metrics.json"));
 }
 
 at::Tensor matrix(const nlohmann::json& rows) {
@@ -37,7 +37,7 @@ void expect_values(const std::map<std::string, double>& found, const nlohmann::j
 }
 
 TEST(Metrics, ClassificationEqualsScikitLearn) {
-  for (const auto& sample : golden()["classification"]) {
+  for (const auto& sample : metrics_golden()["classification"]) {
     const at::Tensor logits = matrix(sample["logits"]);
     const auto labels = sample["labels"].get<std::vector<int64_t>>();
     const auto add = [&](ClassificationMetrics& metrics, int64_t begin, int64_t end) {
@@ -52,7 +52,7 @@ TEST(Metrics, ClassificationEqualsScikitLearn) {
 }
 
 TEST(Metrics, RegressionEqualsScikitLearnAndScipy) {
-  for (const auto& sample : golden()["regression"]) {
+  for (const auto& sample : metrics_golden()["regression"]) {
     const auto values = sample["predictions"].get<std::vector<float>>(),
                targets = sample["targets"].get<std::vector<float>>();
     const at::Tensor predictions = at::tensor(at::ArrayRef<float>(values));

@@ -13,7 +13,7 @@
 namespace broadsheet {
 namespace {
 
-nlohmann::json golden() {
+nlohmann::json optim_golden() {
   return nlohmann::json::parse(read_file(BROADSHEET_SOURCE_DIR "/tests/golden/optim.json"));
 }
 
@@ -63,7 +63,7 @@ void run_step(std::vector<Parameter>& parameters, Optimizer& optimizer, const Tr
 
 TEST(Optimizer, TrajectoriesAreThoseOfTorchOptim) {
   int64_t compared = 0;
-  const nlohmann::json file = golden();
+  const nlohmann::json file = optim_golden();
   for (const nlohmann::json& expected : file.at("trajectories")) {
     std::vector<Parameter> parameters = parameters_of(expected);
     const TrainConfig config = config_of(expected);
@@ -83,7 +83,7 @@ TEST(Optimizer, TrajectoriesAreThoseOfTorchOptim) {
 // Saved in the middle and restored into a new optimizer, the rest of the trajectory has the same bits.
 TEST(Optimizer, StateRestoresToTheSameBits) {
   int64_t compared = 0;
-  const nlohmann::json file = golden();
+  const nlohmann::json file = optim_golden();
   for (const nlohmann::json& expected : file.at("trajectories")) {
     const TrainConfig config = config_of(expected);
     std::vector<Parameter> straight = parameters_of(expected), resumed = parameters_of(expected);
@@ -117,7 +117,7 @@ TEST(Optimizer, StateRestoresToTheSameBits) {
 // While a checkpoint is being written the old state stays where it is, and the new one has the same bits as without.
 TEST(Optimizer, HeldStateStaysAndTheTrajectoryIsTheSame) {
   int64_t compared = 0;
-  const nlohmann::json file = golden();
+  const nlohmann::json file = optim_golden();
   for (const nlohmann::json& expected : file.at("trajectories")) {
     const TrainConfig config = config_of(expected);
     std::vector<Parameter> plain = parameters_of(expected), held = parameters_of(expected);

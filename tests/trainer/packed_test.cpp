@@ -14,15 +14,15 @@
 namespace broadsheet {
 namespace {
 
-using testing::batch_of;
-using testing::gradients;
-using testing::max_difference;
-using testing::random_sequences;
+using fixtures::batch_of;
+using fixtures::gradients;
+using fixtures::max_difference;
+using fixtures::random_sequences;
 
 const std::vector<int64_t> kLengths = {11, 3, 29, 2, 17, 17, 8, 23};
 constexpr int64_t kLongest = 29, kTotal = 110;
 
-BertConfig config_of() {
+BertConfig packed_config() {
   BertConfig config;
   config.vocab_size = 90;
   config.hidden_size = 48;
@@ -132,7 +132,7 @@ void expect_equal_gradients(const at::Tensor& packed, const at::Tensor& padded, 
 }
 
 TEST(Packed, MaskedLmEqualsThePaddedReferenceForwardAndBackward) {
-  BertModel model(config_of(), {.masked_lm = true}, 1);
+  BertModel model(packed_config(), {.masked_lm = true}, 1);
   const Batch batch = masked_batch();
   const PackedInput input = to_input(batch, at::kCPU);
   const at::Tensor hidden = model.encode(input, {});
@@ -149,7 +149,7 @@ TEST(Packed, MaskedLmEqualsThePaddedReferenceForwardAndBackward) {
 }
 
 TEST(Packed, ClassificationEqualsThePaddedReferenceForwardAndBackward) {
-  BertModel model(config_of(), {.labels = 4}, 1);
+  BertModel model(packed_config(), {.labels = 4}, 1);
   const Batch batch = masked_batch();
   const PackedInput input = to_input(batch, at::kCPU);
   const at::Tensor packed = model.classify(model.encode(input, {}), input, {});
@@ -206,7 +206,7 @@ std::vector<int64_t> linear_rows(const ShapeRecorder& recorder) {
 
 void expect_no_padded_tensor(const ShapeRecorder& recorder) {
   const auto count = static_cast<int64_t>(kLengths.size());
-  const std::set<int64_t> widths = {kLongest, config_of().max_position_embeddings};
+  const std::set<int64_t> widths = {kLongest, packed_config().max_position_embeddings};
   EXPECT_GT(recorder.calls().size(), 200u);
   for (const ShapeRecorder::Call& call : recorder.calls()) {
     for (const std::vector<int64_t>& shape : call.shapes) {
@@ -221,7 +221,7 @@ void expect_no_padded_tensor(const ShapeRecorder& recorder) {
 }
 
 TEST(Packed, LinearLayersSeeOneRowPerTokenAndTheHeadOneRowPerMask) {
-  BertModel model(config_of(), {.masked_lm = true}, 1);
+  BertModel model(packed_config(), {.masked_lm = true}, 1);
   const Batch batch = masked_batch();
   ASSERT_EQ(batch.total(), kTotal);
   const auto masked = static_cast<int64_t>(batch.loss_rows.size());
@@ -236,7 +236,7 @@ TEST(Packed, LinearLayersSeeOneRowPerTokenAndTheHeadOneRowPerMask) {
 }
 
 TEST(Packed, TheClassifierSeesOneRowPerSequence) {
-  BertModel model(config_of(), {.labels = 4}, 1);
+  BertModel model(packed_config(), {.labels = 4}, 1);
   const PackedInput input = to_input(masked_batch(), at::kCPU);
   const ShapeRecorder recorder;
   gradients(model.classify(model.encode(input, {.training = true}), input, {.training = true}).sum(),

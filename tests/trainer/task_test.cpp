@@ -17,24 +17,16 @@
 namespace broadsheet {
 namespace {
 
-using testing::golden_folder;
-using testing::gradients;
-using testing::MemoryCorpus;
-using testing::random_corpus;
-using testing::read_json;
-using testing::request_for;
-using testing::TemporaryFolder;
-using testing::WordTokenizer;
+using fixtures::error_of;
+using fixtures::golden_folder;
+using fixtures::gradients;
+using fixtures::MemoryCorpus;
+using fixtures::random_corpus;
+using fixtures::read_json;
+using fixtures::request_for;
+using fixtures::TemporaryFolder;
+using fixtures::WordTokenizer;
 using Gradients = std::map<std::string, at::Tensor>;
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 void expect_error(const TaskRequest& request, const std::string& part) {
   const std::string message = error_of([&] { make_task(request); });
@@ -69,7 +61,7 @@ void expect_same(const Sums& a, const Sums& b) {
   ASSERT_EQ(a.gradients.size(), b.gradients.size());
   for (const auto& [name, gradient] : a.gradients) {
     const double size = std::max(1e-2, gradient.abs().max().item<double>());
-    EXPECT_LT(testing::max_difference(gradient, b.gradients.at(name)), 1e-4 * size) << name;
+    EXPECT_LT(fixtures::max_difference(gradient, b.gradients.at(name)), 1e-4 * size) << name;
   }
 }
 

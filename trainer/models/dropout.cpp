@@ -18,21 +18,21 @@ namespace {
 constexpr uint64_t kDropoutSalt = 0x64726f706f757431;  // "dropout1"
 constexpr int64_t kGrain = 16384;
 
-constexpr size_t kLanes = 8;
-constexpr int64_t kBatch = 4 * kLanes;
-using PhiloxBlocks = std::array<std::array<uint32_t, kLanes>, 4>;
+constexpr size_t kPhiloxLanes = 8;
+constexpr int64_t kBatch = 4 * kPhiloxLanes;
+using PhiloxBlocks = std::array<std::array<uint32_t, kPhiloxLanes>, 4>;
 
-// Blocks first .. first + kLanes - 1 of RandomStream(key), word by word: the same rounds as philox4x32, side by side so
-// that the compiler uses vector instructions (about twice as fast).
+// Blocks first .. first + kPhiloxLanes - 1 of RandomStream(key), word by word: the same rounds as philox4x32, side by
+// side so that the compiler uses vector instructions (about twice as fast).
 PhiloxBlocks philox_blocks(uint64_t first, uint64_t key) {
   PhiloxBlocks c = {};
-  for (size_t i = 0; i < kLanes; ++i) {
+  for (size_t i = 0; i < kPhiloxLanes; ++i) {
     c[0][i] = static_cast<uint32_t>(first + i);
     c[1][i] = static_cast<uint32_t>((first + i) >> 32);
   }
   auto key0 = static_cast<uint32_t>(key), key1 = static_cast<uint32_t>(key >> 32);
   for (int round = 0; round < 10; ++round) {
-    for (size_t i = 0; i < kLanes; ++i) {
+    for (size_t i = 0; i < kPhiloxLanes; ++i) {
       const uint64_t product0 = uint64_t{0xD2511F53} * c[0][i], product1 = uint64_t{0xCD9E8D57} * c[2][i];
       c[0][i] = static_cast<uint32_t>(product1 >> 32) ^ c[1][i] ^ key0;
       c[2][i] = static_cast<uint32_t>(product0 >> 32) ^ c[3][i] ^ key1;
@@ -80,7 +80,7 @@ void fill_keep(uint8_t* keep, int64_t count, uint64_t key, double p) {
   const int64_t whole = count / kBatch * kBatch;
   for (int64_t begin = 0; begin < whole; begin += kBatch) {
     const PhiloxBlocks blocks = philox_blocks(static_cast<uint64_t>(begin / 4), key);
-    for (size_t lane = 0; lane < kLanes; ++lane) {
+    for (size_t lane = 0; lane < kPhiloxLanes; ++lane) {
       uint8_t* four = keep + begin + 4 * static_cast<int64_t>(lane);
       for (size_t word = 0; word < 4; ++word) four[word] = blocks[word][lane] >= threshold;
     }

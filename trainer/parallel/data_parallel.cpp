@@ -27,7 +27,7 @@ class SumHook : public c10d::CppCommHookInterface<c10::intrusive_ptr<c10d::Proce
   }
 };
 
-std::string describe(const ParameterList& parameters) {
+std::string describe_parameters(const ParameterList& parameters) {
   std::string text;
   for (const Parameter& parameter : parameters) {
     text += cat(parameter.name, ' ', at::toString(parameter.tensor.scalar_type()));
@@ -39,7 +39,7 @@ std::string describe(const ParameterList& parameters) {
 
 // On the process group rather than the communicator: a const Communicator has no collectives, and the bytes are few.
 void check_same_on_every_rank(const ParameterList& parameters, c10d::ProcessGroup& group) {
-  const std::string hash = sha256_hex(describe(parameters));
+  const std::string hash = sha256_hex(describe_parameters(parameters));
   const auto options = at::TensorOptions().dtype(at::kByte);
   at::Tensor mine = at::empty({static_cast<int64_t>(hash.size())}, options);
   std::copy(hash.begin(), hash.end(), mine.data_ptr<uint8_t>());

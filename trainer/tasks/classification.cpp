@@ -11,13 +11,13 @@ namespace broadsheet {
 namespace {
 
 // A folder's classifier is taken when its classes are ours in our order; else the head is new.
-BertHeads heads_for(const TaskSetup& setup) {
+BertHeads classification_heads(const TaskSetup& setup) {
   const std::vector<std::string> found = class_names(setup.source_config, "config.json");
   const bool same = found == setup.classes || (are_generic(found) && found.size() == setup.classes.size());
   return {.masked_lm = false, .labels = static_cast<int64_t>(setup.classes.size()), .keep_classifier = same};
 }
 
-void check(const TaskSetup& setup) {
+void check_classes(const TaskSetup& setup) {
   if (setup.task.label.empty()) {
     throw UserError({"task.label", {}, "task.label", "no label field is named", "name a label field of the corpus"});
   }
@@ -134,8 +134,8 @@ class Classification : public TextTask {
 }  // namespace
 
 std::unique_ptr<Task> make_classification(TaskSetup setup) {
-  check(setup);
-  const BertHeads heads = heads_for(setup);
+  check_classes(setup);
+  const BertHeads heads = classification_heads(setup);
   return std::make_unique<Classification>(std::move(setup), heads);
 }
 

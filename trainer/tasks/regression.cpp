@@ -11,12 +11,12 @@ namespace broadsheet {
 namespace {
 
 // A folder's classifier is taken when it has one output.
-BertHeads heads_for(const TaskSetup& setup) {
+BertHeads regression_heads(const TaskSetup& setup) {
   const bool same = class_names(setup.source_config, "config.json").size() == 1;
   return {.masked_lm = false, .labels = 1, .keep_classifier = same};
 }
 
-void check(const TaskSetup& setup) {
+void check_score(const TaskSetup& setup) {
   if (setup.task.score.empty()) {
     throw UserError(
         {"task.score", {}, "task.score", "no score field is named", "name a score or number field of the corpus"});
@@ -91,8 +91,8 @@ class Regression : public TextTask {
 }  // namespace
 
 std::unique_ptr<Task> make_regression(TaskSetup setup) {
-  check(setup);
-  const BertHeads heads = heads_for(setup);
+  check_score(setup);
+  const BertHeads heads = regression_heads(setup);
   return std::make_unique<Regression>(std::move(setup), heads);
 }
 

@@ -69,7 +69,7 @@ void check_setup(const TaskSetup& setup) {
   faults.throw_if_any();
 }
 
-TaskSetup checked(TaskSetup setup) {
+TaskSetup checked_setup(TaskSetup setup) {
   check_setup(setup);
   return setup;
 }
@@ -110,7 +110,7 @@ bool are_generic(const std::vector<std::string>& classes) {
 }
 
 TextTask::TextTask(TaskSetup setup, const BertHeads& heads)
-    : setup_(checked(std::move(setup))), model_(make_model(setup_, heads)) {
+    : setup_(checked_setup(std::move(setup))), model_(make_model(setup_, heads)) {
   setup_.weights.reset();  // copied; the mapping need not stay
 }
 
