@@ -2,6 +2,11 @@
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, RelWithDebInfo or Debug" FORCE)
 endif()
+# Most of the time goes into headers: batches read them once. Sources with options of their own stay by themselves.
+if(BROADSHEET_UNITY GREATER 1)
+  set(CMAKE_UNITY_BUILD ON)
+  set(CMAKE_UNITY_BUILD_BATCH_SIZE ${BROADSHEET_UNITY})
+endif()
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   # ccache refuses precompiled headers unless told that times do not matter.

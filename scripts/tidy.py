@@ -30,7 +30,8 @@ def command_of(file):
     """How build/dev compiles it, without the precompiled header: clang cannot read the compiler's."""
     path = str(pathlib.Path(file).resolve())
     for entry in json.loads(pathlib.Path("build/dev/compile_commands.json").read_text()):
-        if entry["file"] == path:
+        batch = pathlib.Path(entry["file"])
+        if entry["file"] == path or (batch.parent.name == "Unity" and f'"{path}"' in batch.read_text()):
             words = shlex.split(entry["command"])
             while not words[0].endswith(("c++", "g++")):
                 words.pop(0)  # cmake -E env ... ccache
