@@ -1,5 +1,7 @@
 #include "data/tokenizers/word_cutter.h"
 
+#include <algorithm>
+
 #include "core/errors.h"
 #include "core/text.h"
 #include "data/tokenizers/unicode.h"
