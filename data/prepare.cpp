@@ -151,6 +151,20 @@ PrepareReport lead(const Order& order, const Places& places, const PrepareOption
   return report;
 }
 
+// The lock lies beside the corpus, in a folder that others use for theirs: it is the corpus that is in use.
+FolderLock lock_output(const Places& places, const Incarnation& incarnation) {
+  try {
+    return FolderLock::acquire(places.lock(), incarnation);
+  } catch (const UserError& error) {
+    const std::optional<LockHolder> holder = look_at_lock(places.lock());
+    if (!holder) throw;
+    throw UserError("lock.held",
+                    cat(places.output, ": is being prepared by process ", holder->process, " on ", holder->host, " (",
+                        holder->command, ")"),
+                    error.faults().front().remedy);
+  }
+}
+
 std::string new_start() {
   return cat(::getpid(), "-", std::chrono::system_clock::now().time_since_epoch().count());
 }
@@ -223,7 +237,7 @@ PrepareReport prepare_corpus(const CorpusConfig& config, const PrepareOptions& o
   }
   std::optional<Order> order(std::in_place, config);  // what is wrong with it is said before anything is made
   make_folders(parent_folder(places.output));
-  const FolderLock lock = FolderLock::acquire(places.lock(), options.incarnation);
+  const FolderLock lock = lock_output(places, options.incarnation);
   CorpusConfig spooled = config;
   std::optional<SpooledInput> input;
   if (reads_standard_input(config)) {
