@@ -179,6 +179,7 @@ nlohmann::json PrepareReport::counts() const {
                          {"rejected_by_reason", rejected_by_reason},
                          {"documents_by_split", documents_by_split},
                          {"tokens", tokens}};
+  for (const auto& [field, summary] : lengths) json["lengths"][field] = summary.json();
   // Only where something was asked for: corpora without it keep their bytes.
   if (near_duplicates > 0) json["near_duplicates"] = near_duplicates;
   if (leakage > 0) json["leakage"] = leakage;
@@ -205,6 +206,9 @@ PrepareReport PrepareReport::from(const nlohmann::json& counts) {
   report.tokens = counts.at("tokens").get<int64_t>();
   report.rejected_by_reason = counts.at("rejected_by_reason").get<std::map<std::string, int64_t>>();
   report.documents_by_split = counts.at("documents_by_split").get<std::map<std::string, int64_t>>();
+  if (counts.contains("lengths"))  // not of a corpus that an earlier version made
+    for (const auto& [field, summary] : counts.at("lengths").items())
+      report.lengths[field] = LengthSummary::from(summary);
   report.split_points = counts.value("split_points", nlohmann::json());
   report.near_duplicates = counts.value("near_duplicates", int64_t{0});
   report.leakage = counts.value("leakage", int64_t{0});
