@@ -216,6 +216,9 @@ void check_clean(const CleanConfig& clean, const std::string& prefix, ConfigRead
   if (clean.leakage != "earliest" && !clean.exact_duplicates && clean.near_duplicates == 0 && !reader.at_fault(leakage))
     reader.fault(leakage, "config.conflict", "no duplicates are looked for",
                  "write exact_duplicates: true or near_duplicates: 0.8, or remove it");
+  if (const std::string key = join_key(prefix, "repeated_lines"); clean.repeated_lines == 1 && !reader.at_fault(key))
+    reader.fault(key, "config.range", "found 1, which would take every line away",
+                 "write how many documents make a line boilerplate, 2 or more, or 0");
   const std::string low = join_key(prefix, "min_words"), high = join_key(prefix, "max_words");
   if (reader.at_fault(low) || reader.at_fault(high) || clean.max_words == 0 || clean.min_words <= clean.max_words)
     return;
@@ -384,6 +387,9 @@ const Section<CleanConfig>& clean_section() {
                "Removes HTML tags, comments, scripts and styles from texts, and resolves character references.")
           .key("whitespace", &CleanConfig::whitespace, boolean(),
                "Makes one space of several, at most one empty line, and nothing of control characters in texts.")
+          .key("repeated_lines", &CleanConfig::repeated_lines, integer(0),
+               "Takes away the lines that this many documents or more have, 2 or above: navigation, notices, the name "
+               "of the paper. Documents with the same texts count once; 0 keeps all lines.")
           .key("min_words", &CleanConfig::min_words, integer(0),
                "Drops documents whose texts have fewer words together; a Chinese character counts as one.")
           .key("max_words", &CleanConfig::max_words, integer(0), "Drops documents that have more; 0: no limit.")

@@ -55,6 +55,7 @@ struct CleanConfig {
   std::string unicode = "none";  // none | nfc | nfkc
   bool markup = false;           // remove HTML tags and comments, resolve character references
   bool whitespace = false;       // one space for many, at most one empty line, no control characters
+  int64_t repeated_lines = 0;    // take lines away that this many documents have, 2 or more; 0: none
   int64_t min_words = 0;         // drop documents whose texts together have fewer; a CJK character is a word
   int64_t max_words = 0;         // or more; 0: no limit
   std::vector<std::string> quality = {"none"};  // none, or several of gopher | c4 | fineweb

@@ -8,6 +8,7 @@
 #include "core/random.h"
 #include "core/text.h"
 #include "data/field_reader.h"
+#include "data/lengths.h"
 #include "data/manifest.h"
 #include "data/prepare.h"
 #include "data/shards.h"
@@ -18,19 +19,27 @@ namespace {
 
 constexpr size_t kShownChars = 300;
 
-nlohmann::json length_summary(std::vector<int64_t> lengths) {
-  nlohmann::json json = {{"total", 0}};
-  if (lengths.empty()) return json;
-  std::sort(lengths.begin(), lengths.end());
-  int64_t total = 0;
-  for (const int64_t length : lengths) total += length;
-  const auto quantile = [&](double q) {
-    return lengths[static_cast<size_t>(q * static_cast<double>(lengths.size() - 1))];
-  };
-  return {{"total", total},         {"mean", static_cast<double>(total) / static_cast<double>(lengths.size())},
-          {"min", lengths.front()}, {"p50", quantile(0.5)},
-          {"p90", quantile(0.9)},   {"p95", quantile(0.95)},
-          {"p99", quantile(0.99)},  {"max", lengths.back()}};
+nlohmann::json length_summary(const LengthCounts& lengths) {
+  if (lengths.documents() == 0) return {{"total", 0}};
+  return {{"total", lengths.tokens()},
+          {"mean", static_cast<double>(lengths.tokens()) / static_cast<double>(lengths.documents())},
+          {"min", lengths.quantile(0)},
+          {"p50", lengths.quantile(0.5)},
+          {"p90", lengths.quantile(0.9)},
+          {"p95", lengths.quantile(0.95)},
+          {"p99", lengths.quantile(0.99)},
+          {"max", lengths.quantile(1)}};
+}
+
+// With the tokens that each max_length leaves out.
+nlohmann::json text_lengths(const ShardSet& corpus, Split split, const std::string& field) {
+  LengthCounts lengths;
+  for (int64_t document = 0; document < corpus.size(split); ++document)
+    lengths.add(corpus.token_count(split, field, document));
+  nlohmann::json json = length_summary(lengths);
+  if (lengths.documents() == 0) return json;
+  for (const auto& [max_length, tokens] : lengths.left_out()) json["left_out"][std::to_string(max_length)] = tokens;
+  return json;
 }
 
 nlohmann::json number_summary(const ShardSet& corpus, Split split, const std::string& field) {
@@ -158,17 +167,12 @@ nlohmann::json sample(const ShardSet& corpus, const Tokenizer* tokenizer, Split 
 nlohmann::json inspect_split(const ShardSet& corpus, const Tokenizer* tokenizer, Split split, int samples) {
   nlohmann::json json = {{"documents", corpus.size(split)}};
   for (const FieldInfo& field : corpus.fields()) {
-    if (field.kind == FieldKind::kText) {
-      std::vector<int64_t> lengths;
-      for (int64_t document = 0; document < corpus.size(split); ++document)
-        lengths.push_back(static_cast<int64_t>(corpus.tokens(split, field.name, document).size()));
-      json["tokens"][field.name] = length_summary(std::move(lengths));
-    }
+    if (field.kind == FieldKind::kText) json["tokens"][field.name] = text_lengths(corpus, split, field.name);
     if (field.kind == FieldKind::kList) {
-      std::vector<int64_t> lengths;
+      LengthCounts lengths;
       for (int64_t document = 0; document < corpus.size(split); ++document)
-        lengths.push_back(static_cast<int64_t>(corpus.list(split, field.name, document).size()));
-      json["items"][field.name] = length_summary(std::move(lengths));
+        lengths.add(static_cast<int64_t>(corpus.list(split, field.name, document).size()));
+      json["items"][field.name] = length_summary(lengths);
     }
     if (has_classes(field.kind)) json["labels"][field.name] = label_counts(corpus, split, field);
     if (is_number_kind(field.kind)) json["numbers"][field.name] = number_summary(corpus, split, field.name);

@@ -9,6 +9,7 @@
 #include "core/errors.h"
 #include "core/text.h"
 #include "data/corpus_view.h"
+#include "data/lengths.h"
 
 namespace broadsheet {
 namespace {
@@ -114,17 +115,13 @@ std::shared_ptr<const ShardSet> in_pieces(std::shared_ptr<const ShardSet> corpus
 
 CutShare cut_share(const ShardSet& corpus, Split split, const std::string& text, const std::string& text_pair,
                    int64_t tokens) {
-  CutShare all;
-  all.documents = corpus.size(split);
-  for (int64_t document = 0; document < all.documents; ++document) {
+  LengthCounts counts;
+  for (int64_t document = 0; document < corpus.size(split); ++document) {
     int64_t size = corpus.token_count(split, text, document);
     if (!text_pair.empty()) size += corpus.token_count(split, text_pair, document);
-    all.tokens += size;
-    if (size <= tokens) continue;
-    ++all.cut_documents;
-    all.cut_tokens += size - tokens;
+    counts.add(size);
   }
-  return all;
+  return counts.cut(tokens);
 }
 
 }  // namespace broadsheet

@@ -189,6 +189,7 @@ static nlohmann::json clean_json(const CleanConfig& clean) {
   if (clean.unicode != usual.unicode) json["unicode"] = clean.unicode;
   if (clean.markup != usual.markup) json["markup"] = clean.markup;
   if (clean.whitespace != usual.whitespace) json["whitespace"] = clean.whitespace;
+  if (clean.repeated_lines != usual.repeated_lines) json["repeated_lines"] = clean.repeated_lines;
   if (clean.min_words != usual.min_words) json["min_words"] = clean.min_words;
   if (clean.max_words != usual.max_words) json["max_words"] = clean.max_words;
   if (clean.quality != usual.quality)

@@ -151,6 +151,20 @@ PrepareReport lead(const Order& order, const Places& places, const PrepareOption
   return report;
 }
 
+// The lock lies beside the corpus, in a folder that others use for theirs: it is the corpus that is in use.
+FolderLock lock_output(const Places& places, const Incarnation& incarnation) {
+  try {
+    return FolderLock::acquire(places.lock(), incarnation);
+  } catch (const UserError& error) {
+    const std::optional<LockHolder> holder = look_at_lock(places.lock());
+    if (!holder) throw;
+    throw UserError("lock.held",
+                    cat(places.output, ": is being prepared by process ", holder->process, " on ", holder->host, " (",
+                        holder->command, ")"),
+                    error.faults().front().remedy);
+  }
+}
+
 std::string new_start() {
   return cat(::getpid(), "-", std::chrono::system_clock::now().time_since_epoch().count());
 }
@@ -165,6 +179,7 @@ nlohmann::json PrepareReport::counts() const {
                          {"rejected_by_reason", rejected_by_reason},
                          {"documents_by_split", documents_by_split},
                          {"tokens", tokens}};
+  for (const auto& [field, summary] : lengths) json["lengths"][field] = summary.json();
   // Only where something was asked for: corpora without it keep their bytes.
   if (near_duplicates > 0) json["near_duplicates"] = near_duplicates;
   if (leakage > 0) json["leakage"] = leakage;
@@ -191,6 +206,9 @@ PrepareReport PrepareReport::from(const nlohmann::json& counts) {
   report.tokens = counts.at("tokens").get<int64_t>();
   report.rejected_by_reason = counts.at("rejected_by_reason").get<std::map<std::string, int64_t>>();
   report.documents_by_split = counts.at("documents_by_split").get<std::map<std::string, int64_t>>();
+  if (counts.contains("lengths"))  // not of a corpus that an earlier version made
+    for (const auto& [field, summary] : counts.at("lengths").items())
+      report.lengths[field] = LengthSummary::from(summary);
   report.split_points = counts.value("split_points", nlohmann::json());
   report.near_duplicates = counts.value("near_duplicates", int64_t{0});
   report.leakage = counts.value("leakage", int64_t{0});
@@ -223,7 +241,7 @@ PrepareReport prepare_corpus(const CorpusConfig& config, const PrepareOptions& o
   }
   std::optional<Order> order(std::in_place, config);  // what is wrong with it is said before anything is made
   make_folders(parent_folder(places.output));
-  const FolderLock lock = FolderLock::acquire(places.lock(), options.incarnation);
+  const FolderLock lock = lock_output(places, options.incarnation);
   CorpusConfig spooled = config;
   std::optional<SpooledInput> input;
   if (reads_standard_input(config)) {

@@ -10,6 +10,7 @@
 
 #include "core/durable.h"
 #include "data/corpus_config.h"
+#include "data/lengths.h"
 
 namespace broadsheet {
 
@@ -23,6 +24,7 @@ struct PrepareReport {
   std::map<std::string, int64_t> cleaned_by_step;     // documents that a cleaning step has changed
   nlohmann::json split_points;  // of a split by time, or a stratified one (preparation/split_points.h); else null
   int64_t tokens = 0;
+  std::map<std::string, LengthSummary> lengths;  // by text field, over all splits
   // By kind, what identified persons and was replaced, in all documents that were not set aside.
   std::map<std::string, int64_t> deidentified;
   std::string folder;

@@ -1,7 +1,10 @@
 #include "data/sources.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <optional>
 
 #include "core/checksum.h"
@@ -23,6 +26,9 @@ std::vector<SourceFile> list_sources(const CorpusConfig& config) {
       struct stat status {};
       if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
         throw UserError("corpus.no_file", cat(path, ": is not a readable file"), "check sources: files:");
+      if (::access(path.c_str(), R_OK) != 0)
+        throw UserError("corpus.no_file", cat(path, ": cannot be read: ", std::strerror(errno)),
+                        "let the user that prepares read it");
       std::string name = is_spooled_input(path) ? kStandardInput : "";
       files.push_back({std::move(path), std::move(name), &source, status.st_size, status.st_mtim, status.st_ino});
     }
@@ -39,6 +45,15 @@ std::vector<SourceFile> list_sources(const CorpusConfig& config) {
   for (SourceFile& file : files)
     if (file.name != kStandardInput) file.name = file.path.substr(shared->size());
   return files;
+}
+
+std::string name_files(const std::vector<SourceFile>& files, const SourceConfig* only) {
+  std::vector<std::string> paths;
+  for (const SourceFile& file : files)
+    if (only == nullptr || file.source == only)
+      paths.push_back(file.name == kStandardInput ? "standard input" : file.path);
+  if (paths.empty()) return "";
+  return paths.size() == 1 ? paths[0] : cat(paths[0], " and ", paths.size() - 1, " more");
 }
 
 nlohmann::json describe_source(const SourceFile& file, const std::string& sha256) {

@@ -20,8 +20,11 @@ struct SourceFile {
   uint64_t inode = 0;
 };
 
-// Every file of every source, in order. UserError("corpus.no_file") for what is not there. Points into `config`.
+// Every file of every source, in order. UserError("corpus.no_file") for what is not there
+// or may not be read. Points into `config`.
 std::vector<SourceFile> list_sources(const CorpusConfig& config);
+// "a.csv and 3 more", for messages: all of them, or those of one source.
+std::string name_files(const std::vector<SourceFile>& files, const SourceConfig* only = nullptr);
 // {name, size, sha256, licence, origin}, as in the manifest.
 nlohmann::json describe_source(const SourceFile& file, const std::string& sha256);
 // The same of all of them. Reads every byte.

@@ -59,18 +59,25 @@ bool asks_for(const CleanConfig& clean, const char* rules) {
   return std::find(clean.quality.begin(), clean.quality.end(), rules) != clean.quality.end();
 }
 
+void step(std::string& text, const char* name, std::string result, std::vector<const char*>& steps) {
+  if (result == text) return;
+  text = std::move(result);
+  if (std::find(steps.begin(), steps.end(), name) == steps.end()) steps.push_back(name);
+}
+
 }  // namespace
 
-void clean_text(std::string& text, const CleanConfig& clean, std::vector<const char*>& steps) {
-  const auto step = [&](const char* name, std::string result) {
-    if (result == text) return;
-    text = std::move(result);
-    if (std::find(steps.begin(), steps.end(), name) == steps.end()) steps.push_back(name);
-  };
-  if (clean.unicode != "none") step("unicode", normalised(text, clean.unicode == "nfkc"));
-  if (clean.markup) step("markup", without_markup(text));
-  if (clean.whitespace) step("whitespace", with_plain_spaces(text));
-  if (asks_for(clean, "c4")) step("c4_lines", c4_lines(text));
+void clean_before_lines(std::string& text, const CleanConfig& clean, std::vector<const char*>& steps) {
+  if (clean.unicode != "none") step(text, "unicode", normalised(text, clean.unicode == "nfkc"), steps);
+  if (clean.markup) step(text, "markup", without_markup(text), steps);
+  if (clean.whitespace) step(text, "whitespace", with_plain_spaces(text), steps);
+}
+
+void clean_text(std::string& text, const CleanConfig& clean, const RepeatedLines* repeated,
+                std::vector<const char*>& steps) {
+  clean_before_lines(text, clean, steps);
+  if (repeated != nullptr) step(text, "repeated_lines", repeated->without(text), steps);
+  if (asks_for(clean, "c4")) step(text, "c4_lines", c4_lines(text), steps);
 }
 
 std::string reason_to_drop(const std::vector<std::string_view>& texts, const CleanConfig& clean) {

@@ -1,8 +1,11 @@
 #include "data/importers/importer.h"
 
 #include <glob.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <set>
 #include <utility>
@@ -92,6 +95,29 @@ struct GlobResult {
   glob_t matches{};
   ~GlobResult() { globfree(&matches); }
 };
+
+[[noreturn]] void cannot_find(const std::string& pattern, int reason) {
+  if (reason == EACCES)
+    throw UserError("corpus.no_file", cat(pattern, ": cannot be read: ", std::strerror(reason)),
+                    "let the user that prepares read it and enter its folder");
+  const bool is_pattern = pattern.find_first_of("*?[") != std::string::npos;
+  throw UserError("corpus.no_file", cat(pattern, is_pattern ? ": matches no file" : ": no such file"),
+                  "check sources: files: (paths are relative to the configuration file)");
+}
+
+// A name that is there stands for itself, whatever it is made of ("news[1].csv").
+std::vector<std::string> matches_of(const std::string& pattern) {
+  struct stat status {};
+  if (::stat(pattern.c_str(), &status) == 0) return {pattern};
+  const int reason = errno;
+  GlobResult result;
+  const int code = glob(pattern.c_str(), GLOB_ERR, nullptr, &result.matches);
+  if (code == GLOB_ABORTED) cannot_find(pattern, errno);
+  if (code != 0 || result.matches.gl_pathc == 0) cannot_find(pattern, reason);
+  std::vector<std::string> matches(result.matches.gl_pathv, result.matches.gl_pathv + result.matches.gl_pathc);
+  std::sort(matches.begin(), matches.end());
+  return matches;
+}
 
 }  // namespace
 
@@ -214,14 +240,7 @@ std::vector<std::string> expand_files(const std::vector<std::string>& patterns, 
       files.push_back(pattern);
       continue;
     }
-    GlobResult result;
-    const int code = glob(pattern.c_str(), GLOB_ERR, nullptr, &result.matches);
-    if (code != 0 || result.matches.gl_pathc == 0)
-      throw UserError("corpus.no_file", cat(pattern, ": no such file"),
-                      "check sources: files: (paths are relative to the configuration file)");
-    std::vector<std::string> matches(result.matches.gl_pathv, result.matches.gl_pathv + result.matches.gl_pathc);
-    std::sort(matches.begin(), matches.end());
-    for (const std::string& match : matches)
+    for (const std::string& match : matches_of(pattern))
       for (std::string& file : files_of(match, format))
         if (seen.insert(file).second) files.push_back(std::move(file));
   }

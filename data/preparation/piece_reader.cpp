@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "core/text.h"
 #include "data/cleaning/text_cleaning.h"
+#include "data/preparation/columns.h"
 #include "data/preparation/scratch.h"
 #include "data/preparation/split_points.h"
 #include "data/row_filter.h"
@@ -34,9 +35,11 @@ class RejectFile {
   Xxh3 sum_;
 };
 
-// Whether a text may be empty because no line of it was good enough: that is no fault of the source.
-bool is_emptied(const std::vector<const char*>& steps) {
-  return std::any_of(steps.begin(), steps.end(), [](const char* step) { return step == std::string_view("c4_lines"); });
+// Why a text may be empty: no line of it was good enough, or all of them are everywhere. That is no fault of the
+// source. nullptr: no step takes lines.
+const char* reason_of_emptied(const std::vector<const char*>& steps) {
+  const auto has = [&](std::string_view name) { return std::find(steps.begin(), steps.end(), name) != steps.end(); };
+  return has("c4_lines") ? "c4_sentences" : has("repeated_lines") ? "repeated_lines" : nullptr;
 }
 
 }  // namespace
@@ -55,6 +58,7 @@ nlohmann::json PieceRecord::json() const {
     chunks_json.push_back({{"documents", chunk.documents}, {"checksum", chunk.checksum}});
   return {{"read", read},
           {"lines", lines},
+          {"columns", columns},
           {"chunks", chunks_json},
           {"rejected_by_reason", rejected_by_reason},
           {"filtered_by_reason", filtered_by_reason},
@@ -67,6 +71,7 @@ PieceRecord PieceRecord::from(const nlohmann::json& json) {
   PieceRecord record;
   record.read = json.at("read").get<int64_t>();
   record.lines = json.at("lines").get<int64_t>();
+  record.columns = json.at("columns").get<std::set<std::string>>();
   for (const nlohmann::json& chunk : json.at("chunks"))
     record.chunks.push_back({chunk.at("documents").get<int64_t>(), chunk.at("checksum").get<std::string>()});
   record.rejected_by_reason = json.at("rejected_by_reason").get<std::map<std::string, int64_t>>();
@@ -94,11 +99,13 @@ std::string PieceFiles::chunk(size_t number) const {
 }
 
 PieceReader::PieceReader(const CorpusConfig& config, const FieldReader& fields, const Tokenizer& tokenizer,
-                         const Deidentifier* deidentifier, const std::vector<SourceFile>& files, int64_t chunk_bytes)
+                         const Deidentifier* deidentifier, const RepeatedLines* repeated,
+                         const std::vector<SourceFile>& files, int64_t chunk_bytes)
     : config_(config),
       fields_(fields),
       tokenizer_(tokenizer),
       deidentifier_(deidentifier),
+      repeated_(repeated),
       files_(files),
       chunk_bytes_(chunk_bytes) {
   for (size_t i = 0; i < fields.fields().size(); ++i) {
@@ -119,7 +126,8 @@ PieceReader::PieceReader(const CorpusConfig& config, const FieldReader& fields, 
 PieceRecord PieceReader::read(const Piece& piece, const PieceFiles& files) {
   const SourceFile& file = files_[static_cast<size_t>(piece.file)];
   const auto importer = open_importer(file.path, *file.source, piece.file, piece.range);
-  check_columns(*importer, file);
+  check_columns(config_, fields_, importer->columns(), file);
+  SeenColumns seen(file.source->filter, importer->columns());
   PieceRecord result;
   RejectFile rejects(files);
   Record record;
@@ -135,6 +143,7 @@ PieceRecord PieceReader::read(const Piece& piece, const PieceFiles& files) {
       chunk_begin = place.byte;
     }
     if (!record.rejected) {
+      seen.add(record.document);
       if (const auto column = passed_over_by(file.source->filter, record.document)) {
         ++counts_.filtered_by_reason[cat("filter: ", *column)];
         continue;
@@ -150,37 +159,14 @@ PieceRecord PieceReader::read(const Piece& piece, const PieceFiles& files) {
   result.cleaned_by_step = counts_.cleaned_by_step;
   result.deidentified = named_counts(identifiers_);
   result.lines = importer->lines();
+  result.columns = seen.names();
   result.rejects_checksum = rejects.finish();
   return result;
 }
 
-void PieceReader::check_columns(const Importer& importer, const SourceFile& file) const {
-  const std::vector<std::string>& columns = importer.columns();
-  if (columns.empty()) return;
-  Faults faults;
-  const auto check = [&](const std::string& column, const std::string& key) {
-    if (std::find(columns.begin(), columns.end(), column) != columns.end()) return;
-    const std::string near = nearest(column, columns);
-    faults.add({"corpus.no_column",
-                {},
-                key,
-                cat(file.path, ": has no column '", column, "'; it has ", join(columns, ", ")),
-                near.empty() ? "name one of them" : cat("did you mean '", near, "'?")});
-  };
-  for (const FieldReader::Field& field : fields_.fields()) {
-    if (field.config.optional) continue;
-    for (const std::string& column : field.columns)
-      check(column, cat("fields.", field.name, field.form ? ".template" : ".from"));
-  }
-  const auto number = file.source - config_.sources.data();
-  for (const auto& [column, key] : filter_columns(file.source->filter))
-    check(column, cat("sources[", number, "].filter.", key));
-  faults.throw_if_any();
-}
-
 // The texts as they go on from here, after all that changes them.
 std::vector<std::string_view> PieceReader::clean(std::vector<const char*>& steps, IdentifierCounts& identifiers) {
-  for (const size_t i : texts_) clean_text(row_[i].text, config_.clean, steps);
+  for (const size_t i : texts_) clean_text(row_[i].text, config_.clean, repeated_, steps);
   if (deidentifier_ != nullptr)
     for (const size_t i : deidentified_fields_) deidentifier_->apply(row_[i].text, identifiers);
   std::vector<std::string_view> texts;
@@ -198,8 +184,9 @@ std::optional<Rejection> PieceReader::take(const Record& record) {
     tokens_[i] = tokenizer_.encode(texts[i]);
     const FieldReader::Field& field = fields_.fields()[texts_[i]];
     if (!tokens_[i].empty() || field.config.optional) continue;
-    if (!is_emptied(steps)) return Rejection{"empty_text", cat("field ", field.name, " has no token")};
-    ++counts_.filtered_by_reason["c4_sentences"];
+    const char* reason = reason_of_emptied(steps);
+    if (reason == nullptr) return Rejection{"empty_text", cat("field ", field.name, " has no token")};
+    ++counts_.filtered_by_reason[reason];
     return std::nullopt;
   }
   if (const std::string reason = reason_to_drop(texts, config_.clean); !reason.empty()) {

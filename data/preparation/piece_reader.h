@@ -4,11 +4,13 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "data/cleaning/deidentify.h"
 #include "data/cleaning/near_duplicates.h"
+#include "data/cleaning/repeated_lines.h"
 #include "data/field_reader.h"
 #include "data/importers/importer.h"
 #include "data/preparation/chunk.h"
@@ -39,6 +41,7 @@ struct PieceRecord {
     std::string checksum;
   };
   int64_t read = 0, lines = 0;
+  std::set<std::string> columns;  // SeenColumns
   std::vector<ChunkFile> chunks;
   std::map<std::string, int64_t> rejected_by_reason;
   std::map<std::string, int64_t> filtered_by_reason;  // dropped for what they are
@@ -60,15 +63,15 @@ struct PieceFiles {
 
 class PieceReader {
  public:
-  // What is passed must outlive the object. `deidentifier`: nullptr when texts stay as they are. `chunk_bytes`: of the
-  // source, per chunk.
+  // What is passed must outlive the object. `deidentifier`, `repeated`: nullptr when what they look for stays.
+  // `chunk_bytes`: of the source, per chunk.
   PieceReader(const CorpusConfig& config, const FieldReader& fields, const Tokenizer& tokenizer,
-              const Deidentifier* deidentifier, const std::vector<SourceFile>& files, int64_t chunk_bytes);
+              const Deidentifier* deidentifier, const RepeatedLines* repeated, const std::vector<SourceFile>& files,
+              int64_t chunk_bytes);
   // Bad records are listed; what concerns a whole file is thrown (UserError).
   PieceRecord read(const Piece& piece, const PieceFiles& files);
 
  private:
-  void check_columns(const Importer& importer, const SourceFile& file) const;
   std::optional<Rejection> take(const Record& record);
   std::vector<std::string_view> clean(std::vector<const char*>& steps, IdentifierCounts& identifiers);
   std::string own_key(const std::vector<std::string_view>& texts) const;
@@ -83,6 +86,7 @@ class PieceReader {
   const FieldReader& fields_;
   const Tokenizer& tokenizer_;
   const Deidentifier* deidentifier_;
+  const RepeatedLines* repeated_;
   const std::vector<SourceFile>& files_;
   int64_t chunk_bytes_;
   std::vector<size_t> texts_;

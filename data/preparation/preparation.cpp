@@ -10,6 +10,7 @@
 #include "core/durable.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "data/preparation/columns.h"
 #include "data/preparation/scratch.h"
 
 namespace broadsheet {
@@ -36,6 +37,7 @@ Preparation::Preparation(const CorpusConfig& config, const FieldReader& fields, 
 
 PrepareReport Preparation::run(WorkBoard& board) {
   sum_sources(board);
+  search_lines(board);
   read_pieces(board);
   search_duplicates(board);
   search_near_duplicates(board);
@@ -90,6 +92,7 @@ void Preparation::take_over() {
     for (const std::string& file : {files.record(), files.rejects()}) good.insert(file.substr(folder_.size() + 1));
     for (size_t k = 0; k < record.chunks.size(); ++k) good.insert(files.chunk(k).substr(folder_.size() + 1));
   }
+  list_line_runs(good);
   // Shards are durable before their record is; sums are of one line.
   for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
     const std::string name = entry.path().filename().string();
@@ -122,7 +125,8 @@ void Preparation::sum_sources(WorkBoard& board) {
 }
 
 void Preparation::read_pieces(WorkBoard& board) {
-  PieceReader reader(config_, fields_, tokenizer_, deidentifier_, files_, piece_bytes_);
+  PieceReader reader(config_, fields_, tokenizer_, deidentifier_, repeated_ ? &*repeated_ : nullptr, files_,
+                     piece_bytes_);
   WorkBoard::Stage stage;
   stage.name = "read";
   stage.tasks = static_cast<int64_t>(pieces_.size());
@@ -136,6 +140,18 @@ void Preparation::read_pieces(WorkBoard& board) {
   };
   board.share(stage);
   load_records();
+  if (board.first()) check_filters();
+}
+
+// The records of a source name their columns themselves: whether one has what its filter looks at is known now.
+void Preparation::check_filters() const {
+  std::map<const SourceConfig*, std::set<std::string>> seen;
+  for (size_t i = 0; i < pieces_.size(); ++i)
+    seen[files_[static_cast<size_t>(pieces_[i].file)].source].insert(records_[i].columns.begin(),
+                                                                     records_[i].columns.end());
+  Faults faults;
+  for (const auto& [source, columns] : seen) check_filter(config_, files_, *source, columns, faults);
+  faults.throw_if_any();
 }
 
 void Preparation::load_records() {

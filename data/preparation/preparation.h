@@ -1,6 +1,8 @@
 // Preparation: the sources become a corpus in stages, each of them tasks that several processes share (work_board.h).
 //
 //   sums     a task a source file: its SHA-256
+//   lines    a task a piece of the sources: the hashes of its lines   } with clean.repeated_lines
+//   repeated a task a part of these hashes: those of enough documents  }
 //   read     a task a piece of the sources: documents, tokens, hashes -> chunks
 //   search   a task a part of the hashes: which documents equal an earlier one
 //   near     a task a band of the signatures and part of it: which documents are alike
@@ -14,10 +16,12 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "core/text.h"
+#include "data/cleaning/repeated_lines.h"
 #include "data/field_reader.h"
 #include "data/manifest.h"
 #include "data/preparation/near_duplicate_search.h"
@@ -61,6 +65,8 @@ class Preparation {
   nlohmann::json identity() const;
   bool is_whole(size_t piece) const;
   void sum_sources(WorkBoard& board);
+  void search_lines(WorkBoard& board);
+  void list_line_runs(std::set<std::string>& whole) const;
   void read_pieces(WorkBoard& board);
   void search_duplicates(WorkBoard& board);
   void search_near_duplicates(WorkBoard& board);
@@ -69,6 +75,7 @@ class Preparation {
   void finish(WorkBoard& board);
 
   void load_records();
+  void check_filters() const;
   std::vector<Dropped> exact_duplicates() const;
   RankOf document_rank();
   std::vector<NearPair> near_pairs() const;
@@ -82,7 +89,7 @@ class Preparation {
   std::vector<int64_t> all_dropped(PrepareReport& report) const;
   std::vector<PlannedShard> place_documents(PrepareReport& report);
   void check_shares(const PrepareReport& report) const;
-  void check_splits(const std::vector<PlannedShard>& shards) const;
+  void check_splits(const std::vector<PlannedShard>& shards, const PrepareReport& report) const;
   template <class Action>
   void each_reject(Action action) const;
   void write_rejects(const std::string& file) const;
@@ -92,6 +99,7 @@ class Preparation {
   void write_shard_at(const PlannedShard& shard, size_t number) const;
 
   PieceFiles piece_files(size_t piece) const { return {path(cat("piece-", piece)), tag_}; }
+  PieceFiles line_files(size_t piece) const { return {path(cat("lines-", piece)), tag_}; }
   std::string shard_record(size_t shard) const { return path(cat("shard-", shard, ".json")); }
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
 
@@ -104,6 +112,7 @@ class Preparation {
   std::string folder_, tag_;
   int64_t piece_bytes_;
   std::vector<Piece> pieces_;
+  std::optional<RepeatedLines> repeated_;
   std::vector<PieceRecord> records_;
   std::vector<ChunkPlace> chunks_;           // over all pieces
   std::vector<PlacedChunk> placed_;          // the same, for the shards

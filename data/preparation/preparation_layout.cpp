@@ -17,6 +17,25 @@ namespace {
 
 constexpr size_t kShownRejects = 5;
 
+int64_t bytes_of(const std::vector<SourceFile>& files) {
+  int64_t bytes = 0;
+  for (const SourceFile& file : files) bytes += file.size;
+  return bytes;
+}
+
+// "12 set aside, 3 duplicates, 185 dropped by too_short": where documents went that are not kept.
+std::string describe_losses(const PrepareReport& report) {
+  std::vector<std::string> parts;
+  const auto add = [&](int64_t count, const std::string& what) {
+    if (count > 0) parts.push_back(cat(with_thousands(count), " ", what));
+  };
+  add(report.rejected, "set aside");
+  add(report.duplicates, "duplicates");
+  add(report.near_duplicates, "near-duplicates");
+  for (const auto& [reason, count] : report.filtered_by_reason) add(count, cat("dropped by ", reason));
+  return join(parts, ", ");
+}
+
 }  // namespace
 
 std::vector<std::vector<std::string>> Preparation::find_classes() const {
@@ -124,7 +143,7 @@ void Preparation::write_layout(const std::string& file) {
   PrepareReport report = count_records();
   check_shares(report);
   const std::vector<PlannedShard> shards = place_documents(report);
-  check_splits(shards);
+  check_splits(shards, report);
   nlohmann::json list = nlohmann::json::array();
   for (const PlannedShard& shard : shards) list.push_back(shard.json());
   const nlohmann::json layout = {{"shards", list}, {"classes", find_classes()}, {"report", report.json()}};
@@ -168,7 +187,9 @@ void Preparation::write_rejects(const std::string& path) const {
 
 void Preparation::check_shares(const PrepareReport& report) const {
   if (report.read == 0)
-    throw UserError("corpus.empty", "the sources hold no documents", "check sources: files: and format:");
+    throw UserError("corpus.empty",
+                    cat(name_files(files_), ": no documents in ", with_thousands(bytes_of(files_)), " bytes"),
+                    "check sources: files: and format:");
   const double share = static_cast<double>(report.rejected) / static_cast<double>(report.read);
   if (share <= config_.max_rejected_share) return;
   const std::string kept_list = config_.output + "." + kRejectedName;
@@ -190,13 +211,22 @@ void Preparation::check_shares(const PrepareReport& report) const {
             cat("correct the sources or the fields, or raise max_rejected_share; all of them are in ", kept_list)});
 }
 
-void Preparation::check_splits(const std::vector<PlannedShard>& shards) const {
+void Preparation::check_splits(const std::vector<PlannedShard>& shards, const PrepareReport& report) const {
   const auto is_empty = [&](Split split) {
     return std::none_of(shards.begin(), shards.end(), [&](const PlannedShard& shard) { return shard.split == split; });
   };
+  if (report.kept == 0)
+    throw UserError(Fault{"corpus.empty_split",
+                          {},
+                          "clean",
+                          cat("no document is left of ", with_thousands(report.read), ": ", describe_losses(report)),
+                          "check clean:, the sources' filter: and the sources"});
   if (is_empty(Split::kTrain))
-    throw UserError(Fault{
-        "corpus.empty_split", {}, "split", "no document is left for the train split", "check split: and the sources"});
+    throw UserError(Fault{"corpus.empty_split",
+                          {},
+                          "split",
+                          cat("none of the ", with_thousands(report.kept), " documents is in the train split"),
+                          "check split: and the sources"});
   for (const auto& [split, share] :
        {std::pair(Split::kValidation, config_.split.validation), std::pair(Split::kTest, config_.split.test)})
     if (is_empty(split) && (share > 0 || config_.split.by == "field"))

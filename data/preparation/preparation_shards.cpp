@@ -26,6 +26,12 @@ ShardLayout layout_from(const nlohmann::json& json) {
   return layout;
 }
 
+LengthCounts lengths_of(const std::vector<int64_t>& offsets) {
+  LengthCounts lengths;
+  for (size_t i = 1; i < offsets.size(); ++i) lengths.add(offsets[i] - offsets[i - 1]);
+  return lengths;
+}
+
 }  // namespace
 
 void Preparation::write_shard_at(const PlannedShard& shard, size_t number) const {
@@ -34,12 +40,12 @@ void Preparation::write_shard_at(const PlannedShard& shard, size_t number) const
   const std::string file = corpus() + "/" + shard.file, temporary = path(shard.file + tag_);
   ::unlink(temporary.c_str());
   const ShardLayout layout = write_shard(temporary, data);
-  nlohmann::json tokens = nlohmann::json::object();
+  nlohmann::json lengths = nlohmann::json::object();
   for (const ShardColumn& column : data.columns)
-    if (column.kind == FieldKind::kText) tokens[column.name] = column.tokens.size();
+    if (column.kind == FieldKind::kText) lengths[column.name] = lengths_of(column.offsets).json();
   data = {};
   const nlohmann::json record = {{"layout", to_json(layout)},
-                                 {"tokens", tokens},
+                                 {"lengths", lengths},
                                  {"size", std::filesystem::file_size(temporary)},
                                  {"sha256", sha256_file(temporary)}};
   rename_durably(temporary, file);
@@ -81,18 +87,22 @@ Manifest Preparation::list_shards(PrepareReport& report) const {
     if (field.config.kind != FieldKind::kText) continue;
     for (auto& [name, split] : manifest.splits) split.tokens[field.name] = 0;
   }
+  std::map<std::string, LengthCounts> lengths;
   for (size_t i = 0; i < layout_.shards.size(); ++i) {
     const PlannedShard& shard = layout_.shards[i];
     const nlohmann::json record = read_json(shard_record(i));
     ManifestSplit& split = manifest.splits[split_name(shard.split)];
     split.shards.push_back({shard.file, shard.documents, layout_from(record.at("layout"))});
     split.documents += shard.documents;
-    for (const auto& [field, tokens] : record.at("tokens").items()) {
-      split.tokens[field] += tokens.get<int64_t>();
-      report.tokens += tokens.get<int64_t>();
+    for (const auto& [field, counts] : record.at("lengths").items()) {
+      const LengthCounts of_shard = LengthCounts::from(counts);
+      split.tokens[field] += of_shard.tokens();
+      report.tokens += of_shard.tokens();
+      lengths[field].add(of_shard);
     }
     manifest.files[shard.file] = {record.at("size").get<uint64_t>(), record.at("sha256").get<std::string>()};
   }
+  for (const auto& [field, counts] : lengths) report.lengths[field] = LengthSummary::of(counts);
   for (const auto& [name, split] : manifest.splits) report.documents_by_split[name] = split.documents;
   return manifest;
 }
@@ -119,6 +129,8 @@ void Preparation::write_manifest(const std::string& file) {
 void Preparation::finish(WorkBoard& board) {
   const std::string file = corpus() + "/" + kManifestName;
   board.alone([&] { return exists(file); }, [&] { write_manifest(file); });
+  // An earlier start may have written it.
+  if (board.first()) layout_.report = PrepareReport::from(Manifest::load(corpus()).counts);
 }
 
 }  // namespace broadsheet

@@ -118,5 +118,59 @@ TEST(Prepare, AColumnThatATableHasNotIsSaidWithThoseItHas) {
     EXPECT_NE(message.find(part), std::string::npos) << part << " in:\n" << message;
 }
 
+// Records of two files that name their columns themselves; the second has a column more.
+CorpusConfig records(const TempFolder& folder) {
+  std::string one, two;
+  for (int i = 0; i < 60; ++i) {
+    one += nlohmann::json({{"category", "news"}, {"title", "x"}, {"text", cat("tax plan ", i)}}).dump() + "\n";
+    two += nlohmann::json({{"genre", nullptr}, {"author", {"a", "b"}}, {"text", cat("news ", i)}}).dump() + "\n";
+  }
+  CorpusConfig config = text_corpus(folder, write_text(folder / "one.jsonl", one), "jsonl");
+  config.sources[0].files.push_back(write_text(folder / "two.jsonl", two));
+  return config;
+}
+
+TEST(Prepare, AFilterColumnThatNoRecordHasIsSaidWithThoseSeen) {
+  TempFolder folder;
+  CorpusConfig config = records(folder);
+  config.sources[0].filter.keep = {{"genre", {"news"}}};  // null in all of them
+  config.sources[0].filter.not_empty = {"titel"};
+  int made = 0;
+  std::string first;
+  for (const auto& [ranks, bytes] : {std::pair<int64_t, int64_t>{1, 1 << 30}, {1, 300}, {3, 500}}) {
+    config.output = folder / cat("corpus-", ++made);
+    std::string message;
+    EXPECT_EQ(user_error_codes([&] { prepare_corpus(config, {.ranks = ranks, .piece_bytes = bytes}); }, &message),
+              (std::vector<std::string>{"corpus.no_column", "corpus.no_column"}));
+    for (const char* part :
+         {"sources[0].filter.keep", "one.jsonl and 1 more: no record has a value for 'genre'",
+          "those seen are author, category, text, title", "sources[0].filter.not_empty", "did you mean 'title'?"})
+      EXPECT_NE(message.find(part), std::string::npos) << part << " in:\n" << message;
+    if (made == 1) first = message;
+    EXPECT_EQ(message, first);
+    EXPECT_FALSE(exists(config.output));
+  }
+}
+
+TEST(Prepare, AFilterColumnThatOneRecordHasIsThere) {
+  TempFolder folder;
+  CorpusConfig config = records(folder);
+  for (const char* column : {"title", "category"}) {  // of the first file only
+    config.sources[0].filter.not_empty = {column};
+    config.output = folder / column;
+    EXPECT_EQ(prepare_corpus(config, {.ranks = 2, .piece_bytes = 300}).kept, 60);
+  }
+  // Of another source it is of no use.
+  config.sources.push_back(config.sources[0]);
+  config.sources[0].files.pop_back();
+  config.sources[1].files.erase(config.sources[1].files.begin());
+  config.output = folder / "two-sources";
+  std::string message;
+  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config, {.piece_bytes = 300}); }, &message),
+            std::vector<std::string>{"corpus.no_column"});
+  EXPECT_NE(message.find("sources[1].filter.not_empty"), std::string::npos) << message;
+  EXPECT_NE(message.find("two.jsonl: no record"), std::string::npos) << message;
+}
+
 }  // namespace
 }  // namespace broadsheet

@@ -179,9 +179,17 @@ bool prepare_and_kill(const CorpusConfig& config, const PrepareOptions& options,
 TEST_F(OneCorpus, KilledAgainAndAgainIsTheSameInTheEnd) {
   write_text(folder_ / "a.tsv", table_of(20000));
   config_.shard_tokens = 50000;
+  // With the stages that look at lines, too.
+  std::string pages;
+  for (int i = 0; i < 3000; ++i)
+    pages +=
+        nlohmann::json({{"mood", "sad"}, {"text", cat("Home\nnews ", i, "\nRead ", i % 7, " more")}}).dump() + "\n";
+  config_.sources[0].files.push_back(write_text(folder_ / "d.jsonl", pages));
+  config_.clean.repeated_lines = 5;
   const auto start = std::chrono::steady_clock::now();
   const Files reference = prepare({.ranks = 2, .piece_bytes = 40'000});
   const auto whole = std::chrono::steady_clock::now() - start;
+  EXPECT_EQ(report_.cleaned_by_step.at("repeated_lines"), 3000);
   int killed = 0;
   for (int round = 0; round < 3; ++round) {
     config_.output = folder_ / cat("killed-", round);

@@ -394,10 +394,87 @@ TEST(Prepare, AnEmptyTrainSplitAndAnEmptySourceAreRefused) {
   config.fields["part"] = field("part", FieldKind::kSplit);
   config.split.by = "field";
   config.split.field = "part";
-  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }), std::vector<std::string>{"corpus.empty_split"});
+  std::string message;
+  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }, &message),
+            std::vector<std::string>{"corpus.empty_split"});
+  EXPECT_NE(message.find("none of the 1 documents is in the train split"), std::string::npos) << message;
   write_text(folder / "in.csv", "part,text\n");
-  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }), std::vector<std::string>{"corpus.empty"});
+  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }, &message), std::vector<std::string>{"corpus.empty"});
+  EXPECT_NE(message.find("in.csv: no documents in 10 bytes"), std::string::npos) << message;
   EXPECT_FALSE(exists(config.output));
+}
+
+TEST(Prepare, WhereAllDocumentsWentIsSaid) {
+  TempFolder folder;
+  CorpusConfig config = text_corpus(folder, write_text(folder / "in.txt", "a b\na b\nnews\nthe tax\n"), "text");
+  config.clean.min_words = 7;
+  std::string message;
+  EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }, &message),
+            std::vector<std::string>{"corpus.empty_split"});
+  EXPECT_NE(message.find("no document is left of 4: 4 dropped by too_short"), std::string::npos) << message;
+}
+
+TEST(Prepare, ANameWithBracketsIsTheFileThatHasIt) {
+  TempFolder folder;
+  const CorpusConfig config = text_corpus(folder, write_text(folder / "in[1].txt", "the tax\n"), "text");
+  write_text(folder / "in1.txt", "news\n");
+  EXPECT_EQ(corpus_sources(config), std::vector<std::string>{folder / "in[1].txt"});
+  std::filesystem::remove(folder / "in[1].txt");
+  EXPECT_EQ(corpus_sources(config), std::vector<std::string>{folder / "in1.txt"});
+  std::filesystem::remove(folder / "in1.txt");
+  std::string message;
+  EXPECT_EQ(user_error_codes([&] { corpus_sources(config); }, &message), std::vector<std::string>{"corpus.no_file"});
+  EXPECT_NE(message.find("matches no file"), std::string::npos) << message;
+}
+
+// What list_sources says to a user who is not root; empty: nothing.
+std::string said_to_others(const CorpusConfig& config) {
+  int ends[2];
+  EXPECT_EQ(pipe(ends), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    std::string message;
+    if (geteuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0))
+      user_error_codes([&] { list_sources(config); }, &message);
+    _exit(write(ends[1], message.data(), message.size()) < 0 ? 1 : 0);
+  }
+  close(ends[1]);
+  std::string message(4096, ' ');
+  const ssize_t size = read(ends[0], message.data(), message.size());
+  close(ends[0]);
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  message.resize(size < 0 ? 0 : static_cast<size_t>(size));
+  return message;
+}
+
+TEST(Prepare, WhatMayNotBeReadIsSaidBeforeAnythingIsMade) {
+  namespace fs = std::filesystem;
+  TempFolder folder;
+  fs::permissions(folder.path(), fs::perms(0755));
+  CorpusConfig config = text_corpus(folder, write_text(folder / "inner/in.txt", "the tax\n"), "text");
+  fs::permissions(config.sources[0].files[0], fs::perms(0644));
+  EXPECT_EQ(said_to_others(config), "");
+  fs::permissions(config.sources[0].files[0], fs::perms::none);
+  EXPECT_NE(said_to_others(config).find("in.txt: cannot be read: Permission denied"), std::string::npos);
+  fs::permissions(folder / "inner", fs::perms::none);
+  EXPECT_NE(said_to_others(config).find("in.txt: cannot be read: Permission denied"), std::string::npos);
+  config.sources[0].files[0] = folder / "inner/*.txt";
+  EXPECT_NE(said_to_others(config).find("*.txt: cannot be read: Permission denied"), std::string::npos);
+  fs::permissions(folder / "inner", fs::perms(0755));
+}
+
+TEST(Prepare, OfTwoAtOnceTheSecondNamesTheFirst) {
+  TempFolder folder;
+  const CorpusConfig config = text_corpus(folder, write_text(folder / "in.txt", "the tax\nnews\n"), "text");
+  std::string message;
+  {
+    const FolderLock first = FolderLock::acquire(folder / ".corpus.lock");
+    EXPECT_EQ(user_error_codes([&] { prepare_corpus(config); }, &message), std::vector<std::string>{"lock.held"});
+    EXPECT_NE(message.find(cat(config.output, ": is being prepared by process ", getpid())), std::string::npos)
+        << message;
+  }
+  EXPECT_EQ(prepare_corpus(config).kept, 2);
 }
 
 TEST(Prepare, TextPairsAreStoredSideBySide) {

@@ -10,7 +10,7 @@ namespace {
 
 std::string cleaned(std::string text, const CleanConfig& clean, std::vector<const char*>* steps = nullptr) {
   std::vector<const char*> own;
-  clean_text(text, clean, steps ? *steps : own);
+  clean_text(text, clean, nullptr, steps ? *steps : own);
   return text;
 }
 
