@@ -84,6 +84,44 @@ TEST_F(Remove, LeavesTheOthersInTheirOrderAndNothingOfThoseThatWent) {
   EXPECT_EQ(stories_of(*reader), before);
 }
 
+TEST_F(Remove, KeepsListsLabelsAndTagsOfTheOthers) {
+  config_.fields["topics"] = field("topics", FieldKind::kLabels);
+  config_.fields["tags"] = field("tags", FieldKind::kTags);
+  config_.fields["history"] = field("history", FieldKind::kList);
+  for (const char* name : {"topics", "tags", "history"}) config_.fields[name].optional = true;
+  std::string lines;
+  for (int i = 0; i < 60; ++i) {
+    nlohmann::json one = {{"id", cat("n", i)}, {"text", cat("news ", i)}};
+    one["topics"] = std::vector<std::string>(static_cast<size_t>(i % 3), i % 2 ? "city" : "money");
+    for (int k = 0; k < i % 4; ++k) {
+      one["tags"].push_back(k == 0 ? "B" : "I");
+      one["history"].push_back(cat("n", i - k, std::string(static_cast<size_t>(k), 'x')));
+    }
+    lines += one.dump() + "\n";
+  }
+  write_day("1.jsonl", lines);
+  prepare("corpus");
+  const auto described = [&](const std::set<std::string>& without) {
+    std::vector<std::string> all;
+    const auto corpus = ShardSet::open(config_.output);
+    for (const Split split : kAllSplits)
+      for (int64_t i = 0; i < corpus->size(split); ++i) {
+        const std::string id = corpus->string(split, "id", i);
+        if (without.count(id) > 0) continue;
+        all.push_back(cat(split_name(split), " ", id, " ", nlohmann::json(corpus->labels(split, "topics", i)).dump(),
+                          nlohmann::json(corpus->labels(split, "tags", i)).dump(),
+                          nlohmann::json(corpus->list(split, "history", i)).dump()));
+      }
+    return all;
+  };
+  const std::set<std::string> leave = {"n0", "n7", "n8", "n31", "n59"};
+  const std::vector<std::string> wanted = described(leave);
+  ASSERT_EQ(wanted.size(), 55u);
+  EXPECT_EQ(remove({leave.begin(), leave.end()}).documents, 5);
+  EXPECT_EQ(described({}), wanted);
+  expect_whole();
+}
+
 TEST_F(Remove, ADocumentComesBackWithANewFileOnly) {
   write_day("1.jsonl", stories(0, 200));
   prepare("corpus");
