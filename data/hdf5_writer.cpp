@@ -52,8 +52,10 @@ void Hdf5Writer::write_all(const std::string& name, uint64_t width, hid_t file_t
   datasets_.emplace_back(name, width);
   Hdf5Handle space(H5Screate_simple(1, &extent, nullptr), H5Sclose);
   const std::unique_ptr<Hdf5Handle> set = create(name, file_type, space);
-  if ((count > 0 && H5Dwrite(*set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) || set->close() < 0)
+  if (count > 0 && H5Dwrite(*set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
     cannot_write_hdf5(path_, cat("dataset ", name));
+  places_[name] = {count > 0 ? H5Dget_offset(*set) : 0, count};
+  if (set->close() < 0) cannot_write_hdf5(path_, cat("dataset ", name));
 }
 
 Hdf5Writer::Rows Hdf5Writer::rows(const std::string& name, uint64_t count, uint64_t width) {

@@ -7,6 +7,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -61,6 +62,12 @@ class Hdf5Writer {
   void dataset(const std::string& name, const std::vector<int64_t>& values) {
     write_all(name, sizeof(int64_t), H5T_STD_I64LE, H5T_NATIVE_INT64, values.data(), values.size());
   }
+  void dataset(const std::string& name, const std::vector<uint32_t>& values) {
+    write_all(name, sizeof(uint32_t), H5T_STD_U32LE, H5T_NATIVE_UINT32, values.data(), values.size());
+  }
+  void dataset(const std::string& name, const std::vector<uint64_t>& values) {
+    write_all(name, sizeof(uint64_t), H5T_STD_U64LE, H5T_NATIVE_UINT64, values.data(), values.size());
+  }
   void dataset(const std::string& name, const std::vector<double>& values) {
     write_all(name, sizeof(double), H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, values.data(), values.size());
   }
@@ -72,6 +79,12 @@ class Hdf5Writer {
 
   // One-dimensional datasets so far, with the width of an element.
   const std::vector<std::pair<std::string, uint64_t>>& datasets() const { return datasets_; }
+
+  struct Place {
+    uint64_t offset = 0, count = 0;  // bytes from the beginning of the file, 0 for an empty dataset; elements
+  };
+  // Where they lie in the file, by name.
+  const std::map<std::string, Place>& places() const { return places_; }
 
   // A float32 dataset [count, width] that is filled a few rows at a time, in order.
   class Rows {
@@ -100,6 +113,7 @@ class Hdf5Writer {
 
   std::string path_;
   std::vector<std::pair<std::string, uint64_t>> datasets_;
+  std::map<std::string, Place> places_;
   Hdf5Handle access_;
   std::unique_ptr<Hdf5Handle> file_;
 };

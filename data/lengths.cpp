@@ -26,6 +26,24 @@ void LengthCounts::add(const LengthCounts& other) {
   for (const auto& [length, documents] : other.counts_) add(length, documents);
 }
 
+LengthCounts LengthCounts::between(std::span<const int64_t> offsets) {
+  LengthCounts lengths;
+  for (size_t i = 1; i < offsets.size(); ++i) lengths.add(offsets[i] - offsets[i - 1]);
+  return lengths;
+}
+
+std::map<std::string, LengthCounts> lengths_of(const ShardSet& corpus) {
+  std::map<std::string, LengthCounts> lengths;
+  for (const FieldInfo& field : corpus.fields()) {
+    if (field.kind != FieldKind::kText) continue;
+    LengthCounts& counts = lengths[field.name];
+    for (const Split split : kAllSplits)
+      for (int64_t document = 0; document < corpus.size(split); ++document)
+        counts.add(corpus.token_count(split, field.name, document));
+  }
+  return lengths;
+}
+
 std::vector<std::pair<int64_t, int64_t>> LengthCounts::sorted() const {
   std::vector<std::pair<int64_t, int64_t>> all(counts_.begin(), counts_.end());
   std::sort(all.begin(), all.end());

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -21,6 +23,7 @@ class LengthCounts {
  public:
   void add(int64_t length, int64_t documents = 1);
   void add(const LengthCounts& other);
+  static LengthCounts between(std::span<const int64_t> offsets);  // of documents that lie end to end
 
   int64_t documents() const { return documents_; }
   int64_t tokens() const { return tokens_; }
@@ -40,6 +43,9 @@ class LengthCounts {
   std::unordered_map<int64_t, int64_t> counts_;
   int64_t documents_ = 0, tokens_ = 0;
 };
+
+// By text field, over all splits.
+std::map<std::string, LengthCounts> lengths_of(const ShardSet& corpus);
 
 // What a report and a manifest keep of them.
 struct LengthSummary {

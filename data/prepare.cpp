@@ -13,6 +13,8 @@
 #include "core/path.h"
 #include "core/text.h"
 #include "data/manifest.h"
+#include "data/preparation/corpus_switch.h"
+#include "data/preparation/places.h"
 #include "data/preparation/preparation.h"
 #include "data/standard_input.h"
 #include "data/tokenizers/tokenizer.h"
@@ -36,18 +38,23 @@ PrepareReport report_from(const Manifest& manifest, const std::string& folder) {
   return report;
 }
 
+// False: it is absent or empty. UserError when there is something else.
+bool holds_corpus(const std::string& folder) {
+  if (!exists(folder)) return false;
+  if (!std::filesystem::is_directory(folder))
+    throw UserError("corpus.exists", cat(folder, ": is a file"), "name another output:");
+  if (std::filesystem::is_empty(folder)) return false;
+  if (!exists(folder + "/" + kManifestName))
+    throw UserError("corpus.exists", cat(folder, ": is there already and is not a corpus"),
+                    "name another output:, or move it away");
+  return true;
+}
+
 // The report of the corpus that is there already, if it is the one that is asked for.
 std::optional<PrepareReport> existing_corpus(const std::string& folder, const nlohmann::json& configuration,
                                              const nlohmann::json& sources, const std::string& tokenizer,
                                              bool replace) {
-  if (!exists(folder)) return std::nullopt;
-  if (!std::filesystem::is_directory(folder))
-    throw UserError("corpus.exists", cat(folder, ": is a file"), "name another output:");
-  if (std::filesystem::is_empty(folder)) return std::nullopt;
-  if (!exists(folder + "/" + kManifestName))
-    throw UserError("corpus.exists", cat(folder, ": is there already and is not a corpus"),
-                    "name another output:, or move it away");
-  if (replace) return std::nullopt;
+  if (!holds_corpus(folder) || replace) return std::nullopt;
   const Manifest manifest = Manifest::load(folder);
   std::string changed;
   if (manifest.configuration != configuration) changed = "another configuration";
@@ -55,19 +62,9 @@ std::optional<PrepareReport> existing_corpus(const std::string& folder, const nl
   if (manifest.tokenizer_fingerprint != tokenizer) changed = "another tokenizer";
   if (!changed.empty())
     throw UserError("corpus.exists", cat(folder, ": is a corpus made from ", changed),
-                    "name another output:, or pass --replace to make it anew");
+                    "name another output:, pass --append to add the files that are new, or --replace to make it anew");
   return report_from(manifest, folder);
 }
-
-// The places beside the corpus's own.
-struct Places {
-  explicit Places(const CorpusConfig& config)
-      : output(absolute_path(config.output)), beside(cat(parent_folder(output), "/.", file_name(output))) {}
-  std::string output, beside;
-  std::string standard_input() const { return beside + kSpoolEnding; }
-  std::string lock() const { return beside + ".lock"; }
-  std::string scratch() const { return beside + ".preparing"; }
-};
 
 // What is prepared, read once for all processes.
 struct Order {
@@ -82,18 +79,29 @@ struct Order {
       manifest.configuration["deidentify"] = deidentifier->configuration();
     }
   }
+  // What is in `folder` is added to. Of several ranks the others do it when the first has found that it can be done.
+  void append_to(const std::string& folder) {
+    earlier.emplace(EarlierCorpus::open(folder, files));
+    earlier->check_configuration(manifest);
+  }
   const CorpusConfig& config;
   FieldReader fields;
   std::vector<SourceFile> files;
   std::unique_ptr<Tokenizer> tokenizer;
   std::optional<Deidentifier> deidentifier;
   Manifest manifest;
+  std::optional<EarlierCorpus> earlier;  // that is added to
 };
 
 Preparation preparation_of(const Order& order, const Places& places, const PrepareOptions& options, int64_t rank) {
-  return {order.config, order.fields,   *order.tokenizer, order.deidentifier ? &*order.deidentifier : nullptr,
-          order.files,  order.manifest, places.scratch(), options.piece_bytes,
-          rank};
+  const PreparationInput input{order.config,
+                               order.fields,
+                               *order.tokenizer,
+                               order.deidentifier ? &*order.deidentifier : nullptr,
+                               order.files,
+                               order.manifest,
+                               order.earlier ? &*order.earlier : nullptr};
+  return {input, places.scratch(), options.piece_bytes, rank};
 }
 
 // All stages, in this process. What it throws the others learn, too.
@@ -109,16 +117,20 @@ PrepareReport work(Preparation& preparation, WorkBoard& board) {
 }
 
 // A process that only helps. What is wrong the first rank says.
-void help(const Order& order, const Places& places, const PrepareOptions& options, const Workers& workers) {
+void help(Order& order, const Places& places, const PrepareOptions& options, const Workers& workers) {
   WorkBoard board(places.scratch(), workers, kPatienceWithFirst);
   if (board.dismissed()) return board.leave();
+  if (options.append && !order.earlier && holds_corpus(places.output)) order.append_to(places.output);
   Preparation preparation = preparation_of(order, places, options, workers.rank);
   work(preparation, board);
 }
 
-PrepareReport lead(const Order& order, const Places& places, const PrepareOptions& options, const Workers& workers) {
+PrepareReport lead(Order& order, const Places& places, const PrepareOptions& options, const Workers& workers) {
   Preparation preparation = preparation_of(order, places, options, 0);
   preparation.take_over();
+  // Until the manifest of both is there, nothing has been moved into the corpus that is worth going on with.
+  if (order.earlier && !exists(preparation.corpus() + "/" + kManifestName))
+    remove_leftovers(places.output, order.earlier->manifest);
   std::optional<ForkedProcesses> copies;
   WorkBoard board(places.scratch(), workers, 0, [&] {
     if (copies) copies->check();
@@ -143,8 +155,12 @@ PrepareReport lead(const Order& order, const Places& places, const PrepareOption
   }
   if (copies) copies->wait();
   if (options.task) board.wait_for_others(kPatienceWithOthers);
-  if (exists(places.output)) remove_folder_durably(places.output);
-  rename_durably(preparation.corpus(), places.output);
+  if (order.earlier) {
+    switch_corpus(preparation.corpus(), places.output);
+  } else {
+    if (exists(places.output)) remove_folder_durably(places.output);
+    rename_durably(preparation.corpus(), places.output);
+  }
   remove_folder_durably(places.scratch());
   std::filesystem::remove(places.output + "." + kRejectedName);
   report.folder = places.output;
@@ -165,59 +181,24 @@ FolderLock lock_output(const Places& places, const Incarnation& incarnation) {
   }
 }
 
+// Nothing is new: what is known must be what it was, and what killed ones have left goes.
+PrepareReport add_nothing(const Order& order, const Places& places) {
+  for (const EarlierCorpus::Known& known : order.earlier->known) known.check();
+  remove_leftovers(places.output, order.earlier->manifest);
+  if (exists(places.scratch())) remove_folder_durably(places.scratch());
+  PrepareReport report = order.earlier->report;
+  report.folder = places.output;
+  report.already_prepared = true;
+  report.added = PrepareReport().counts();
+  report.added["files"] = nlohmann::json::array();
+  return report;
+}
+
 std::string new_start() {
   return cat(::getpid(), "-", std::chrono::system_clock::now().time_since_epoch().count());
 }
 
 }  // namespace
-
-nlohmann::json PrepareReport::counts() const {
-  nlohmann::json json = {{"read", read},
-                         {"kept", kept},
-                         {"rejected", rejected},
-                         {"duplicates", duplicates},
-                         {"rejected_by_reason", rejected_by_reason},
-                         {"documents_by_split", documents_by_split},
-                         {"tokens", tokens}};
-  for (const auto& [field, summary] : lengths) json["lengths"][field] = summary.json();
-  // Only where something was asked for: corpora without it keep their bytes.
-  if (near_duplicates > 0) json["near_duplicates"] = near_duplicates;
-  if (leakage > 0) json["leakage"] = leakage;
-  if (!filtered_by_reason.empty()) json["filtered_by_reason"] = filtered_by_reason;
-  if (!cleaned_by_step.empty()) json["cleaned_by_step"] = cleaned_by_step;
-  if (!deidentified.empty()) json["deidentified"] = deidentified;
-  if (!split_points.is_null()) json["split_points"] = split_points;
-  return json;
-}
-
-nlohmann::json PrepareReport::json() const {
-  nlohmann::json json = counts();
-  json["folder"] = folder;
-  json["already_prepared"] = already_prepared;
-  return json;
-}
-
-PrepareReport PrepareReport::from(const nlohmann::json& counts) {
-  PrepareReport report;
-  report.read = counts.at("read").get<int64_t>();
-  report.kept = counts.at("kept").get<int64_t>();
-  report.rejected = counts.at("rejected").get<int64_t>();
-  report.duplicates = counts.at("duplicates").get<int64_t>();
-  report.tokens = counts.at("tokens").get<int64_t>();
-  report.rejected_by_reason = counts.at("rejected_by_reason").get<std::map<std::string, int64_t>>();
-  report.documents_by_split = counts.at("documents_by_split").get<std::map<std::string, int64_t>>();
-  if (counts.contains("lengths"))  // not of a corpus that an earlier version made
-    for (const auto& [field, summary] : counts.at("lengths").items())
-      report.lengths[field] = LengthSummary::from(summary);
-  report.split_points = counts.value("split_points", nlohmann::json());
-  report.near_duplicates = counts.value("near_duplicates", int64_t{0});
-  report.leakage = counts.value("leakage", int64_t{0});
-  for (const auto& [name, map] :
-       {std::pair("filtered_by_reason", &report.filtered_by_reason),
-        std::pair("cleaned_by_step", &report.cleaned_by_step), std::pair("deidentified", &report.deidentified)})
-    if (counts.contains(name)) *map = counts.at(name).get<std::map<std::string, int64_t>>();
-  return report;
-}
 
 std::vector<std::string> corpus_sources(const CorpusConfig& config) {
   const FieldReader fields(config);
@@ -225,6 +206,15 @@ std::vector<std::string> corpus_sources(const CorpusConfig& config) {
   std::vector<std::string> paths;
   for (const SourceFile& file : list_sources(config)) paths.push_back(file.path);
   return paths;
+}
+
+AppendPlan plan_append(const CorpusConfig& config) {
+  Order order(config);
+  if (holds_corpus(Places(config).output)) order.append_to(Places(config).output);
+  AppendPlan plan;
+  for (const SourceFile& file : order.files) plan.files.push_back(file.path);
+  if (order.earlier) plan.known = static_cast<int64_t>(order.earlier->known.size());
+  return plan;
 }
 
 PrepareReport prepare_corpus(const CorpusConfig& config, const PrepareOptions& options) {
@@ -236,7 +226,8 @@ PrepareReport prepare_corpus(const CorpusConfig& config, const PrepareOptions& o
   Workers workers{0, options.ranks, new_start()};
   if (options.task) workers = {options.task->rank, options.task->count, options.task->start};
   if (workers.rank > 0) {
-    help(Order(config), places, options, workers);
+    Order order(config);
+    help(order, places, options, workers);
     return {};
   }
   std::optional<Order> order(std::in_place, config);  // what is wrong with it is said before anything is made
@@ -248,12 +239,16 @@ PrepareReport prepare_corpus(const CorpusConfig& config, const PrepareOptions& o
     input.emplace(spooled, places.standard_input());
     order.emplace(spooled);
   }
-  if (exists(places.output)) {
-    auto report = existing_corpus(places.output, order->manifest.configuration, describe_sources(order->files),
-                                  order->manifest.tokenizer_fingerprint, options.replace);
-    if (report && options.task) WorkBoard::dismiss(places.scratch(), workers).wait_for_others(kPatienceWithOthers);
-    if (report) return *report;
+  std::optional<PrepareReport> report;
+  if (options.append && holds_corpus(places.output)) {
+    order->append_to(places.output);
+    if (order->files.empty()) report = add_nothing(*order, places);
+  } else if (exists(places.output)) {
+    report = existing_corpus(places.output, order->manifest.configuration, describe_sources(order->files),
+                             order->manifest.tokenizer_fingerprint, options.replace);
   }
+  if (report && options.task) WorkBoard::dismiss(places.scratch(), workers).wait_for_others(kPatienceWithOthers);
+  if (report) return *report;
   return lead(*order, places, options, workers);
 }
 

@@ -44,13 +44,24 @@ VerbSpec prepare_verb() {
       "documents -> cleaned, split, tokenised HDF5 shards (a corpus)",
       {"CORPUS.yaml", 1, 1},
       {{"replace", "", "Replace a corpus that was made from another configuration or other sources.", false},
+       {"append", "", "Add the source files that the corpus does not know yet; what it has stays as it is.", false},
+       {"remove", "IDS", "Take documents out of the corpus by their ids: a,b,c, or @FILE with one a line.", false},
        {"ranks", "N", "Processes that share the work, as many as there are cores unless given; the corpus is the same.",
         false}},
       "Reads the sources, sets malformed lines aside in rejected.jsonl (file, line, reason), removes duplicates,\n"
       "splits, tokenises and writes the corpus. The corpus appears whole or not at all. Stopped or killed, the same\n"
       "command goes on from what is done. Preparing again with nothing changed does nothing. Started several times by\n"
-      "srun or mpirun, on one machine or several, the processes share the work.",
-      {"broadsheet prepare corpus.yaml", "srun --nodes=2 --ntasks-per-node=4 broadsheet prepare corpus.yaml",
+      "srun or mpirun, on one machine or several, the processes share the work.\n"
+      "\n"
+      "--append reads only those files of sources: that the corpus does not know. Documents that equal or\n"
+      "resemble one of the corpus are dropped, the others are added in new shards; none of the corpus moves to\n"
+      "another split or goes for a new one, also with clean.leakage: keep_test. Without a corpus it prepares one:\n"
+      "every day's command is the same. --remove writes the shards anew that hold the documents, and removes\n"
+      "cached features; a new file may bring such a document back. Killed at any moment, both leave the old\n"
+      "corpus or the new one, whole.",
+      {"broadsheet prepare corpus.yaml", "broadsheet prepare corpus.yaml --append",
+       "broadsheet prepare corpus.yaml --remove @withdrawn.txt",
+       "srun --nodes=2 --ntasks-per-node=4 broadsheet prepare corpus.yaml",
        "broadsheet prepare corpus.yaml --set split.seed=2 --replace"},
       true,
       true};

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <utility>
 
 #include "core/checksum.h"
 #include "core/errors.h"
@@ -75,11 +77,19 @@ class ArrayFile {
                  "remove the folder it is in, and prepare again");
 }
 
+std::pair<nlohmann::json, std::string_view> header_and_body(std::string_view bytes) {
+  uint64_t length = 0;
+  if (bytes.size() < sizeof length) throw std::runtime_error("it is too short");
+  std::memcpy(&length, bytes.data(), sizeof length);
+  if (length > kMaxHeaderBytes || length > bytes.size() - sizeof length) throw std::runtime_error("it is too short");
+  return {nlohmann::json::parse(bytes.substr(sizeof length, length)), bytes.substr(sizeof length + length)};
+}
+
 template <class T>
 std::span<const T> array_of(const nlohmann::json& arrays, const std::string& name, std::string_view bytes) {
   const nlohmann::json& place = arrays.at(name);
   const auto offset = place.at("offset").get<uint64_t>(), count = place.at("count").get<uint64_t>();
-  if (offset % kAlignment != 0 || offset > bytes.size() || count > (bytes.size() - offset) / sizeof(T))
+  if (offset % alignof(T) != 0 || offset > bytes.size() || count > (bytes.size() - offset) / sizeof(T))
     throw std::runtime_error(cat(name, " lies outside"));
   return {reinterpret_cast<const T*>(bytes.data() + offset), count};
 }
@@ -112,15 +122,9 @@ std::string write_chunk(const std::string& path, const Chunk& chunk) {
 }
 
 ChunkView::ChunkView(const std::string& path, size_t fields) : file_(path) {
-  const std::string_view bytes = file_.bytes();
   try {
-    uint64_t length = 0;
-    if (bytes.size() < sizeof length) throw std::runtime_error("it is too short");
-    std::memcpy(&length, bytes.data(), sizeof length);
-    if (length > kMaxHeaderBytes || length > bytes.size() - sizeof length) throw std::runtime_error("it is too short");
-    const nlohmann::json header = nlohmann::json::parse(bytes.substr(sizeof length, length));
+    const auto [header, body] = header_and_body(file_.bytes());
     const nlohmann::json& arrays = header.at("arrays");
-    const std::string_view body = bytes.substr(sizeof length + length);
     lines = array_of<int64_t>(arrays, "lines", body);
     sizes = array_of<int64_t>(arrays, "sizes", body);
     hashes = array_of<Hash128>(arrays, "hashes", body);
@@ -143,6 +147,24 @@ ChunkView::ChunkView(const std::string& path, size_t fields) : file_(path) {
     }
   } catch (const std::exception& error) {
     damaged_chunk(path, error.what());
+  }
+}
+
+ChunkView::ChunkView(const std::string& seen_file) : file_(seen_file) {
+  try {
+    const auto [header, body] = header_and_body(file_.bytes());
+    const nlohmann::json& arrays = header.at("arrays");
+    hashes = array_of<Hash128>(arrays, "hashes", body);
+    bands = array_of<uint64_t>(arrays, "bands", body);
+    shingles = array_of<uint32_t>(arrays, "shingles", body);
+    shingle_offsets = array_of<int64_t>(arrays, "shingle_offsets", body);
+    for (size_t i = 0; i < shingle_offsets.size(); ++i)
+      if (shingle_offsets[i] < (i == 0 ? 0 : shingle_offsets[i - 1]) ||
+          shingle_offsets[i] > static_cast<int64_t>(shingles.size()))
+        throw std::runtime_error("shingle_offsets point outside");
+  } catch (const std::exception& error) {
+    throw UserError("corpus.seen", cat(seen_file, ": is damaged, or no list of seen documents (", error.what(), ")"),
+                    "copy the corpus again, or prepare it again with --replace");
   }
 }
 

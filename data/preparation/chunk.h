@@ -39,6 +39,9 @@ std::string write_chunk(const std::string& path, const Chunk& chunk);
 class ChunkView {
  public:
   ChunkView(const std::string& path, size_t fields);
+  // What a corpus remembers of a shard's documents (data/preparation/seen_file.h): hashes, bands and shingles alone.
+  // UserError("corpus.seen") when the file is none.
+  explicit ChunkView(const std::string& seen_file);
 
   struct Column {
     TokenIds tokens;

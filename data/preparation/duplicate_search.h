@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,13 +17,17 @@ struct ChunkPlace {
   std::string path;
   int64_t first_document = 0;  // number of its first document over all chunks, in the order of the sources
   int64_t documents = 0;
+  // The split of documents that are in the corpus already (a seen file). They come before all others.
+  std::optional<Split> known = {};
 };
+std::unique_ptr<ChunkView> open_chunk(const ChunkPlace& place, size_t fields);
 
 // Note [Who stays]
 // Of documents that are equal or alike the first one stays, in the order of these keys: the number of the document, or
 // with clean.leakage: keep_test its split (test, validation, train) and then its number. What is dropped has leaked
 // when what stays for it is in a split of a smaller rank: training, or choosing a model, would have seen what is
-// tested.
+// tested. A document that is in the corpus already stays whatever comes: with keep_test its rank is 3 less than its
+// split's, which counts as the split's where leakage is asked for.
 inline constexpr int kRankShift = 56;
 constexpr int64_t document_of(int64_t key) {
   return key & ((int64_t{1} << kRankShift) - 1);
@@ -29,6 +35,12 @@ constexpr int64_t document_of(int64_t key) {
 constexpr int64_t rank_of(int64_t key) {
   return key >> kRankShift;
 }
+inline constexpr int64_t kSplitRanks = 3;
+constexpr bool has_leaked(int64_t dropped, int64_t stays) {
+  const auto of_split = [](int64_t key) { return rank_of(key) < 0 ? rank_of(key) + kSplitRanks : rank_of(key); };
+  return of_split(dropped) > of_split(stays);
+}
+int64_t split_rank(Split split);
 // The rank of a document of a chunk; none: all are of one rank.
 using RankOf = std::function<int64_t(const ChunkView& chunk, size_t document)>;
 

@@ -23,7 +23,7 @@ class Shingles {
     views_.resize(chunks.size());
   }
   const ChunkView& chunk(size_t number) {
-    if (!views_[number]) views_[number] = std::make_unique<ChunkView>(chunks_[number].path, fields_);
+    if (!views_[number]) views_[number] = open_chunk(chunks_[number], fields_);
     return *views_[number];
   }
   std::span<const uint32_t> of(int64_t document) {
@@ -55,6 +55,7 @@ std::vector<BandEntry> entries_of_band(const std::vector<ChunkPlace>& chunks, Sh
   for (size_t c = 0; c < chunks.size(); ++c) {
     if (chunks[c].documents == 0) continue;
     const ChunkView& view = shingles.chunk(c);
+    if (view.shingle_offsets.empty()) continue;
     const auto bands = static_cast<int64_t>(view.bands.size()) / chunks[c].documents;
     for (int64_t i = 0; i < chunks[c].documents; ++i) {
       const int64_t document = chunks[c].first_document + i;
@@ -74,11 +75,16 @@ std::vector<BandEntry> entries_of_band(const std::vector<ChunkPlace>& chunks, Sh
   return entries;
 }
 
-void compare_within(std::span<const BandEntry> bucket, Shingles& shingles, double threshold,
+// Documents below `known` stay: they are compared with, and not themselves.
+void compare_within(std::span<const BandEntry> bucket, int64_t known, Shingles& shingles, double threshold,
                     std::vector<NearPair>& pairs) {
   const bool each = bucket.size() <= kComparedEach;
   std::vector<int64_t> compared;
   for (const BandEntry& entry : bucket) {
+    if (document_of(entry.key) < known) {
+      if (each || compared.size() < kComparedEach) compared.push_back(entry.key);
+      continue;
+    }
     const std::span<const uint32_t> own = shingles.of(document_of(entry.key));
     bool alike = false;
     for (const int64_t earlier : compared) {
@@ -97,11 +103,14 @@ std::vector<NearPair> find_near_pairs(const std::vector<ChunkPlace>& chunks, siz
                                       const RankOf& rank) {
   Shingles shingles(chunks, fields);
   const std::vector<BandEntry> entries = entries_of_band(chunks, shingles, band, part, parts, skipped, rank);
+  int64_t known = 0;
+  for (const ChunkPlace& chunk : chunks)
+    if (chunk.known) known = chunk.first_document + chunk.documents;
   std::vector<NearPair> pairs;
   for (size_t begin = 0; begin < entries.size();) {
     size_t end = begin + 1;
     while (end < entries.size() && entries[end].hash == entries[begin].hash) ++end;
-    if (end - begin > 1) compare_within({&entries[begin], end - begin}, shingles, threshold, pairs);
+    if (end - begin > 1) compare_within({&entries[begin], end - begin}, known, shingles, threshold, pairs);
     begin = end;
   }
   std::sort(pairs.begin(), pairs.end());
@@ -118,7 +127,7 @@ std::vector<Dropped> near_duplicates(std::vector<NearPair> pairs) {
     for (; i < pairs.size() && pairs[i].later == key; ++i) {
       if (std::binary_search(keys.begin(), keys.end(), pairs[i].earlier)) continue;
       drop = true;
-      leaked = leaked || rank_of(pairs[i].earlier) < rank_of(key);
+      leaked = leaked || has_leaked(key, pairs[i].earlier);
     }
     if (!drop) continue;
     keys.push_back(key);

@@ -17,23 +17,26 @@ namespace broadsheet {
 namespace {
 
 // Raised when what the stages leave for each other changes its meaning.
-constexpr int kScratchVersion = 4;
+constexpr int kScratchVersion = 5;
 
 }  // namespace
 
-Preparation::Preparation(const CorpusConfig& config, const FieldReader& fields, const Tokenizer& tokenizer,
-                         const Deidentifier* deidentifier, const std::vector<SourceFile>& files,
-                         const Manifest& manifest, const std::string& folder, int64_t piece_bytes, int64_t rank)
-    : config_(config),
-      fields_(fields),
-      tokenizer_(tokenizer),
-      deidentifier_(deidentifier),
-      files_(files),
-      manifest_(manifest),
+Preparation::Preparation(const PreparationInput& input, const std::string& folder, int64_t piece_bytes, int64_t rank)
+    : config_(input.config),
+      fields_(input.fields),
+      tokenizer_(input.tokenizer),
+      deidentifier_(input.deidentifier),
+      files_(input.files),
+      manifest_(input.manifest),
+      earlier_(input.earlier),
       folder_(folder),
       tag_(cat(".", rank, "-", ::getpid())),
       piece_bytes_(piece_bytes),
-      pieces_(cut_sources(files, piece_bytes)) {}
+      pieces_(cut_sources(files_, piece_bytes)) {
+  if (earlier_ == nullptr) return;
+  searched_ = earlier_->seen(config_.clean);
+  for (const ChunkPlace& place : searched_) known_documents_ += place.documents;
+}
 
 PrepareReport Preparation::run(WorkBoard& board) {
   sum_sources(board);
@@ -56,6 +59,7 @@ nlohmann::json Preparation::identity() const {
           {"configuration", manifest_.configuration},
           {"tokenizer", manifest_.tokenizer_fingerprint},
           {"piece_bytes", piece_bytes_},
+          {"earlier", earlier_ ? earlier_->manifest.fingerprint : ""},
           {"sources", files}};
 }
 
@@ -109,18 +113,39 @@ void Preparation::take_over() {
     log_info(cat("going on with what is there: ", whole, " of ", pieces_.size(), " pieces of the sources are read"));
 }
 
+// First the new files, then what must be as the earlier corpus says: the sources that it knows, its seen files.
+int64_t Preparation::source_tasks() const {
+  const auto files = static_cast<int64_t>(files_.size());
+  return earlier_ ? files + static_cast<int64_t>(earlier_->known.size() + searched_.size()) : files;
+}
+
+void Preparation::sum_source(int64_t task) const {
+  auto at = static_cast<size_t>(task);
+  std::string sum;
+  if (at < files_.size()) {
+    sum = sha256_file(files_[at].path);
+  } else if (at -= files_.size(); at < earlier_->known.size()) {
+    earlier_->known[at].check();
+  } else {
+    earlier_->check_seen(searched_[at - earlier_->known.size()]);
+  }
+  write_scratch(sum_record(task), tag_, nlohmann::json(sum).dump());
+}
+
 void Preparation::sum_sources(WorkBoard& board) {
   WorkBoard::Stage stage;
   stage.name = "sum";
-  stage.tasks = static_cast<int64_t>(files_.size());
+  stage.tasks = source_tasks();
   stage.doing = "checksums of the sources";
   stage.unit = "bytes";
-  const auto record = [this](int64_t file) { return path(cat("sum-", file, ".json")); };
-  stage.is_done = [&](int64_t file) { return exists(record(file)); };
-  stage.size = [&](int64_t file) { return files_[static_cast<size_t>(file)].size; };
-  stage.work = [&](int64_t file) {
-    write_scratch(record(file), tag_, nlohmann::json(sha256_file(files_[static_cast<size_t>(file)].path)).dump());
+  stage.is_done = [&](int64_t task) { return exists(sum_record(task)); };
+  stage.size = [&](int64_t task) {
+    auto at = static_cast<size_t>(task);
+    if (at < files_.size()) return files_[at].size;
+    at -= files_.size();
+    return at < earlier_->known.size() ? earlier_->known[at].file.size : 0;
   };
+  stage.work = [&](int64_t task) { sum_source(task); };
   board.share(stage);
 }
 
@@ -155,18 +180,21 @@ void Preparation::check_filters() const {
 }
 
 void Preparation::load_records() {
+  const auto first_file = static_cast<int32_t>(earlier_ ? earlier_->manifest.sources.size() : 0);
   std::vector<int64_t> lines(files_.size());
   for (size_t i = 0; i < pieces_.size(); ++i) {
     records_.push_back(PieceRecord::from(read_json(piece_files(i).record())));
     const auto file = static_cast<size_t>(pieces_[i].file);
     for (size_t k = 0; k < records_[i].chunks.size(); ++k) {
       const int64_t documents = records_[i].chunks[k].documents;
-      chunks_.push_back({piece_files(i).chunk(k), documents_, documents});
-      placed_.push_back({chunks_.back().path, path(cat("keep-", placed_.size())), pieces_[i].file, lines[file]});
+      chunks_.push_back({piece_files(i).chunk(k), known_documents_ + documents_, documents});
+      placed_.push_back(
+          {chunks_.back().path, path(cat("keep-", placed_.size())), first_file + pieces_[i].file, lines[file]});
       documents_ += documents;
     }
     lines[file] += records_[i].lines;
   }
+  searched_.insert(searched_.end(), chunks_.begin(), chunks_.end());
 }
 
 // In which order documents stay (Note [Who stays]). The points at which a split by time or class is cut are then those
@@ -177,7 +205,7 @@ RankOf Preparation::document_rank() {
     if (const auto found = find_split_points({})) early_points_.emplace(*found);
   return [this](const ChunkView& view, size_t i) -> int64_t {
     const Split split = early_points_ ? early_points_->split_of(view, i) : static_cast<Split>(view.splits[i]);
-    return split == Split::kTest ? 0 : split == Split::kValidation ? 1 : 2;
+    return split_rank(split);
   };
 }
 
@@ -186,14 +214,14 @@ void Preparation::search_duplicates(WorkBoard& board) {
   const RankOf rank = document_rank();
   WorkBoard::Stage stage;
   stage.name = "search";
-  stage.tasks = duplicate_parts(documents_);
+  stage.tasks = duplicate_parts(searched_documents());
   stage.doing = "looking for duplicates";
   stage.unit = "parts";
   const auto result = [this](int64_t part) { return path(cat("duplicates-", part)); };
   stage.is_done = [&](int64_t part) { return exists(result(part)); };
   stage.size = [](int64_t) { return 1; };
   stage.work = [&](int64_t part) {
-    const std::vector<Dropped> found = find_duplicates(chunks_, fields_.fields().size(), part, stage.tasks, rank);
+    const std::vector<Dropped> found = find_duplicates(searched_, fields_.fields().size(), part, stage.tasks, rank);
     write_scratch(result(part), tag_, {reinterpret_cast<const char*>(found.data()), found.size() * sizeof(Dropped)});
   };
   board.share(stage);
@@ -202,7 +230,7 @@ void Preparation::search_duplicates(WorkBoard& board) {
 std::vector<Dropped> Preparation::exact_duplicates() const {
   std::vector<Dropped> all;
   if (!config_.clean.exact_duplicates) return all;
-  for (int64_t part = 0; part < duplicate_parts(documents_); ++part) {
+  for (int64_t part = 0; part < duplicate_parts(searched_documents()); ++part) {
     const std::vector<Dropped> some = read_array<Dropped>(path(cat("duplicates-", part)));
     all.insert(all.end(), some.begin(), some.end());
   }
@@ -212,14 +240,14 @@ std::vector<Dropped> Preparation::exact_duplicates() const {
 
 // A task for each band and part.
 int64_t Preparation::near_tasks() const {
-  return banding_for(config_.clean.near_duplicates).bands * duplicate_parts(documents_);
+  return banding_for(config_.clean.near_duplicates).bands * duplicate_parts(searched_documents());
 }
 
 void Preparation::search_near_duplicates(WorkBoard& board) {
   if (config_.clean.near_duplicates <= 0) return;
   const std::vector<int64_t> skipped = documents_of(exact_duplicates());
   const RankOf rank = document_rank();
-  const int64_t parts = duplicate_parts(documents_);
+  const int64_t parts = duplicate_parts(searched_documents());
   WorkBoard::Stage stage;
   stage.name = "near";
   stage.tasks = near_tasks();
@@ -229,7 +257,7 @@ void Preparation::search_near_duplicates(WorkBoard& board) {
   stage.is_done = [&](int64_t task) { return exists(result(task)); };
   stage.size = [](int64_t) { return 1; };
   stage.work = [&](int64_t task) {
-    const std::vector<NearPair> found = find_near_pairs(chunks_, fields_.fields().size(), task / parts, task % parts,
+    const std::vector<NearPair> found = find_near_pairs(searched_, fields_.fields().size(), task / parts, task % parts,
                                                         parts, config_.clean.near_duplicates, skipped, rank);
     write_scratch(result(task), tag_, {reinterpret_cast<const char*>(found.data()), found.size() * sizeof(NearPair)});
   };

@@ -1,6 +1,6 @@
 // Preparation: the sources become a corpus in stages, each of them tasks that several processes share (work_board.h).
 //
-//   sums     a task a source file: its SHA-256
+//   sums     a task a source file: its SHA-256; of a corpus that is added to, its known sources and seen files, too
 //   lines    a task a piece of the sources: the hashes of its lines   } with clean.repeated_lines
 //   repeated a task a part of these hashes: those of enough documents  }
 //   read     a task a piece of the sources: documents, tokens, hashes -> chunks
@@ -11,7 +11,8 @@
 //   finish   the first rank: rejected.jsonl, the tokenizer's files, the manifest
 //
 // Every result is a pure function of sources and configuration, and appears whole: any number of processes makes the
-// same bytes, and so does one that goes on with what a killed one has left.
+// same bytes, and so does one that goes on with what a killed one has left. What is added to a corpus goes the same
+// way; its documents are searched for, too, and stay.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -24,6 +25,7 @@
 #include "data/cleaning/repeated_lines.h"
 #include "data/field_reader.h"
 #include "data/manifest.h"
+#include "data/preparation/earlier_corpus.h"
 #include "data/preparation/near_duplicate_search.h"
 #include "data/preparation/piece_reader.h"
 #include "data/preparation/pieces.h"
@@ -37,15 +39,22 @@
 
 namespace broadsheet {
 
-inline constexpr const char* kRejectedName = "rejected.jsonl";
+// What is prepared. All of it must outlive the preparation.
+struct PreparationInput {
+  const CorpusConfig& config;
+  const FieldReader& fields;
+  const Tokenizer& tokenizer;
+  const Deidentifier* deidentifier = nullptr;
+  const std::vector<SourceFile>& files;
+  const Manifest& manifest;                // has the name, the tokenizer and the configuration
+  const EarlierCorpus* earlier = nullptr;  // the corpus that is added to
+};
 
 class Preparation {
  public:
-  // `folder` exists; the corpus will be <folder>/corpus. What is passed must outlive the object. `manifest` has the
-  // name, the tokenizer and the configuration.
-  Preparation(const CorpusConfig& config, const FieldReader& fields, const Tokenizer& tokenizer,
-              const Deidentifier* deidentifier, const std::vector<SourceFile>& files, const Manifest& manifest,
-              const std::string& folder, int64_t piece_bytes, int64_t rank);
+  // `folder` exists; the corpus will be <folder>/corpus, or what is to be added to the earlier one with the manifest of
+  // both (data/preparation/corpus_switch.h).
+  Preparation(const PreparationInput& input, const std::string& folder, int64_t piece_bytes, int64_t rank);
   // First rank, before any other begins: what an earlier preparation has left and is still good for this one stays, all
   // else is removed.
   void take_over();
@@ -74,6 +83,10 @@ class Preparation {
   void write_shards(WorkBoard& board);
   void finish(WorkBoard& board);
 
+  int64_t source_tasks() const;
+  void sum_source(int64_t task) const;
+  std::string sum_record(int64_t task) const { return path(cat("sum-", task, ".json")); }
+  int64_t searched_documents() const { return known_documents_ + documents_; }
   void load_records();
   void check_filters() const;
   std::vector<Dropped> exact_duplicates() const;
@@ -92,11 +105,15 @@ class Preparation {
   void check_splits(const std::vector<PlannedShard>& shards, const PrepareReport& report) const;
   template <class Action>
   void each_reject(Action action) const;
-  void write_rejects(const std::string& file) const;
-  Manifest list_shards(PrepareReport& report) const;
+  void write_rejects(const std::string& file, bool with_earlier) const;
+  void count_shards(PrepareReport& report);
+  Manifest list_shards() const;
   void copy_tokenizer(Manifest& manifest) const;
+  void list_sources_of(Manifest& manifest) const;
+  void add_day();
   void write_manifest(const std::string& file);
   void write_shard_at(const PlannedShard& shard, size_t number) const;
+  nlohmann::json write_seen_of(const PlannedShard& shard) const;
 
   PieceFiles piece_files(size_t piece) const { return {path(cat("piece-", piece)), tag_}; }
   PieceFiles line_files(size_t piece) const { return {path(cat("lines-", piece)), tag_}; }
@@ -109,15 +126,19 @@ class Preparation {
   const Deidentifier* deidentifier_;
   const std::vector<SourceFile>& files_;
   const Manifest& manifest_;
+  const EarlierCorpus* earlier_;
   std::string folder_, tag_;
   int64_t piece_bytes_;
   std::vector<Piece> pieces_;
   std::optional<RepeatedLines> repeated_;
   std::vector<PieceRecord> records_;
-  std::vector<ChunkPlace> chunks_;           // over all pieces
-  std::vector<PlacedChunk> placed_;          // the same, for the shards
-  int64_t documents_ = 0;                    // of all chunks
-  std::optional<SplitPoints> early_points_;  // with clean.leakage: keep_test, of all documents
+  std::vector<ChunkPlace> chunks_;               // over all pieces
+  std::vector<ChunkPlace> searched_;             // for duplicates: what is in the corpus already, then all chunks
+  std::vector<PlacedChunk> placed_;              // the same, for the shards
+  int64_t documents_ = 0;                        // of all chunks
+  int64_t known_documents_ = 0;                  // in the corpus already
+  std::optional<SplitPoints> early_points_;      // with clean.leakage: keep_test, of all documents
+  std::map<std::string, LengthCounts> lengths_;  // by text field, of the shards that are written here
   Layout layout_;
 };
 

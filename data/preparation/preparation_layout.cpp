@@ -38,6 +38,7 @@ std::string describe_losses(const PrepareReport& report) {
 
 }  // namespace
 
+// Classes that are found stand behind those that the earlier corpus has, which keep their numbers.
 std::vector<std::vector<std::string>> Preparation::find_classes() const {
   const std::vector<FieldReader::Field>& fields = fields_.fields();
   std::vector<std::set<std::string>> found(fields.size());
@@ -56,7 +57,11 @@ std::vector<std::vector<std::string>> Preparation::find_classes() const {
   std::vector<std::vector<std::string>> classes;
   for (size_t i = 0; i < fields.size(); ++i) {
     classes.push_back(fields[i].classes);
-    if (is_open(fields[i])) classes.back().assign(found[i].begin(), found[i].end());
+    if (!is_open(fields[i])) continue;
+    if (earlier_) classes.back() = earlier_->manifest.fields.at(i).classes;
+    for (const std::string& known : classes.back()) found[i].erase(known);
+    classes.back().insert(classes.back().end(), found[i].begin(), found[i].end());
+    if (classes.back().size() > kMaxFoundClasses) too_many_classes(fields[i].name);
   }
   return classes;
 }
@@ -82,7 +87,8 @@ void Preparation::each_kept(const std::vector<int64_t>& dropped, Begin begin, Ke
 std::optional<SplitPoints> Preparation::find_split_points(const std::vector<int64_t>& dropped) const {
   if (!SplitPoints::needed(config_.split)) return std::nullopt;
   const auto field = static_cast<size_t>(fields_.index_of(config_.split.field));
-  SplitPoints points(config_.split, field, fields_.fields()[field].classes);
+  SplitPoints points(config_.split, field, fields_.fields()[field].classes,
+                     earlier_ ? earlier_->report.split_points : nlohmann::json());
   each_kept(
       dropped, [](size_t, const ChunkView&) {}, [&](size_t, const ChunkView& view, size_t i) { points.count(view, i); },
       [](size_t) {});
@@ -109,7 +115,8 @@ std::vector<PlannedShard> Preparation::place_documents(PrepareReport& report) {
   const std::vector<int64_t> dropped = all_dropped(report);
   const std::optional<SplitPoints> points = early_points_ ? early_points_ : find_split_points(dropped);
   if (points) report.split_points = points->json();
-  ShardPlanner planner(config_.shard_tokens);
+  ShardPlanner planner(config_.shard_tokens,
+                       earlier_ ? next_shard_numbers(earlier_->manifest) : std::array<int64_t, 3>{});
   std::string places;
   each_kept(
       dropped, [&](size_t, const ChunkView& view) { places.assign(view.splits.size(), static_cast<char>(kDropped)); },
@@ -174,8 +181,9 @@ void Preparation::each_reject(Action action) const {
   }
 }
 
-void Preparation::write_rejects(const std::string& path) const {
+void Preparation::write_rejects(const std::string& path, bool with_earlier) const {
   DurableFile out(path);
+  if (with_earlier && earlier_) earlier_->copy_rejects(out);
   each_reject([&](const SourceFile& source, const Reject& reject) {
     const nlohmann::json line = {
         {"file", source.name}, {"line", reject.line}, {"byte", reject.byte}, {"reason", reject.rejection.reason()}};
@@ -186,6 +194,7 @@ void Preparation::write_rejects(const std::string& path) const {
 }
 
 void Preparation::check_shares(const PrepareReport& report) const {
+  if (report.read == 0 && earlier_) return;  // a day without documents
   if (report.read == 0)
     throw UserError("corpus.empty",
                     cat(name_files(files_), ": no documents in ", with_thousands(bytes_of(files_)), " bytes"),
@@ -194,7 +203,7 @@ void Preparation::check_shares(const PrepareReport& report) const {
   if (share <= config_.max_rejected_share) return;
   const std::string kept_list = config_.output + "." + kRejectedName;
   ::unlink(kept_list.c_str());
-  write_rejects(kept_list);
+  write_rejects(kept_list, /*with_earlier=*/false);
   std::string what = cat(with_thousands(report.rejected), " of ", with_thousands(report.read),
                          " records are unusable (", shortest(std::round(share * 10000) / 100), " %, allowed are ",
                          shortest(config_.max_rejected_share * 100), " %):");
@@ -212,6 +221,7 @@ void Preparation::check_shares(const PrepareReport& report) const {
 }
 
 void Preparation::check_splits(const std::vector<PlannedShard>& shards, const PrepareReport& report) const {
+  if (earlier_) return;  // there are documents to train on
   const auto is_empty = [&](Split split) {
     return std::none_of(shards.begin(), shards.end(), [&](const PlannedShard& shard) { return shard.split == split; });
   };

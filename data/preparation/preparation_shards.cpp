@@ -6,6 +6,7 @@
 #include "core/checksum.h"
 #include "core/durable.h"
 #include "core/text.h"
+#include "data/preparation/corpus_switch.h"
 #include "data/preparation/preparation.h"
 #include "data/preparation/scratch.h"
 
@@ -26,10 +27,12 @@ ShardLayout layout_from(const nlohmann::json& json) {
   return layout;
 }
 
-LengthCounts lengths_of(const std::vector<int64_t>& offsets) {
-  LengthCounts lengths;
-  for (size_t i = 1; i < offsets.size(); ++i) lengths.add(offsets[i] - offsets[i - 1]);
-  return lengths;
+nlohmann::json to_json(const ManifestFile& file) {
+  return {file.size, file.sha256};
+}
+
+ManifestFile file_from(const nlohmann::json& json) {
+  return {json.at(0).get<uint64_t>(), json.at(1).get<std::string>()};
 }
 
 }  // namespace
@@ -42,14 +45,25 @@ void Preparation::write_shard_at(const PlannedShard& shard, size_t number) const
   const ShardLayout layout = write_shard(temporary, data);
   nlohmann::json lengths = nlohmann::json::object();
   for (const ShardColumn& column : data.columns)
-    if (column.kind == FieldKind::kText) lengths[column.name] = lengths_of(column.offsets).json();
+    if (column.kind == FieldKind::kText) lengths[column.name] = LengthCounts::between(column.offsets).json();
   data = {};
-  const nlohmann::json record = {{"layout", to_json(layout)},
-                                 {"lengths", lengths},
-                                 {"size", std::filesystem::file_size(temporary)},
-                                 {"sha256", sha256_file(temporary)}};
+  nlohmann::json record = {
+      {"layout", to_json(layout)},
+      {"lengths", lengths},
+      {"file", to_json(ManifestFile{std::filesystem::file_size(temporary), sha256_file(temporary)})}};
   rename_durably(temporary, file);
+  if (remembers(config_.clean)) record["seen"] = write_seen_of(shard);
   write_scratch(shard_record(number), tag_, record.dump());
+}
+
+// Its size and checksum.
+nlohmann::json Preparation::write_seen_of(const PlannedShard& shard) const {
+  const std::string name = seen_name(shard.file), temporary = path(name + tag_);
+  ::unlink(temporary.c_str());
+  write_seen(temporary, gather_seen(shard, placed_, fields_.fields().size()));
+  const nlohmann::json listed = to_json(ManifestFile{std::filesystem::file_size(temporary), sha256_file(temporary)});
+  rename_durably(temporary, corpus() + "/" + name);
+  return listed;
 }
 
 void Preparation::write_shards(WorkBoard& board) {
@@ -77,60 +91,89 @@ void Preparation::copy_tokenizer(Manifest& manifest) const {
   sync_folder(folder);
 }
 
-// The manifest's fields, splits and shards, and what the report counts of them.
-Manifest Preparation::list_shards(PrepareReport& report) const {
-  Manifest manifest = manifest_;
-  for (const Split split : kAllSplits) manifest.splits[split_name(split)] = {};
+void Preparation::count_shards(PrepareReport& report) {
+  for (const Split split : kAllSplits) report.documents_by_split[split_name(split)] = 0;
+  for (size_t i = 0; i < layout_.shards.size(); ++i) {
+    report.documents_by_split[split_name(layout_.shards[i].split)] += layout_.shards[i].documents;
+    const nlohmann::json record = read_json(shard_record(i));
+    for (const auto& [field, counts] : record.at("lengths").items()) lengths_[field].add(LengthCounts::from(counts));
+  }
+  for (const auto& [field, counts] : lengths_) {
+    report.tokens += counts.tokens();
+    report.lengths[field] = LengthSummary::of(counts);
+  }
+}
+
+// The manifest's fields, splits and shards: those of the earlier corpus, then the new ones.
+Manifest Preparation::list_shards() const {
+  Manifest manifest = earlier_ ? earlier_->manifest : manifest_;
+  manifest.configuration = manifest_.configuration;
+  manifest.fields.clear();
+  for (const Split split : kAllSplits) manifest.splits[split_name(split)];
   for (size_t i = 0; i < fields_.fields().size(); ++i) {
     const FieldReader::Field& field = fields_.fields()[i];
     manifest.fields.push_back({field.name, field.config.kind, layout_.classes[i]});
     if (field.config.kind != FieldKind::kText) continue;
-    for (auto& [name, split] : manifest.splits) split.tokens[field.name] = 0;
+    for (auto& [name, split] : manifest.splits) split.tokens[field.name];
   }
-  std::map<std::string, LengthCounts> lengths;
   for (size_t i = 0; i < layout_.shards.size(); ++i) {
     const PlannedShard& shard = layout_.shards[i];
     const nlohmann::json record = read_json(shard_record(i));
     ManifestSplit& split = manifest.splits[split_name(shard.split)];
     split.shards.push_back({shard.file, shard.documents, layout_from(record.at("layout"))});
     split.documents += shard.documents;
-    for (const auto& [field, counts] : record.at("lengths").items()) {
-      const LengthCounts of_shard = LengthCounts::from(counts);
-      split.tokens[field] += of_shard.tokens();
-      report.tokens += of_shard.tokens();
-      lengths[field].add(of_shard);
-    }
-    manifest.files[shard.file] = {record.at("size").get<uint64_t>(), record.at("sha256").get<std::string>()};
+    for (const auto& [field, counts] : record.at("lengths").items())
+      split.tokens[field] += LengthCounts::from(counts).tokens();
+    manifest.files[shard.file] = file_from(record.at("file"));
+    if (record.contains("seen")) manifest.files[seen_name(shard.file)] = file_from(record.at("seen"));
   }
-  for (const auto& [field, counts] : lengths) report.lengths[field] = LengthSummary::of(counts);
-  for (const auto& [name, split] : manifest.splits) report.documents_by_split[name] = split.documents;
   return manifest;
+}
+
+void Preparation::list_sources_of(Manifest& manifest) const {
+  if (!earlier_) manifest.sources = nlohmann::json::array();
+  for (size_t i = 0; i < files_.size(); ++i)
+    manifest.sources.push_back(
+        describe_source(files_[i], read_json(sum_record(static_cast<int64_t>(i))).get<std::string>()));
 }
 
 void Preparation::write_manifest(const std::string& file) {
   check_unchanged(files_);
-  Manifest manifest = list_shards(layout_.report);
-  copy_tokenizer(manifest);
-  const std::string rejected = corpus() + "/" + kRejectedName;
-  ::unlink(rejected.c_str());
-  write_rejects(rejected);
-  manifest.files[kRejectedName] = {};
+  Manifest manifest = list_shards();
+  if (!earlier_) copy_tokenizer(manifest);
+  const std::string rejected = earlier_ ? next_revision(earlier_->rejected()) : kRejectedName;
+  if (earlier_) manifest.files.erase(earlier_->rejected());
+  ::unlink((corpus() + "/" + rejected).c_str());
+  write_rejects(corpus() + "/" + rejected, /*with_earlier=*/true);
+  manifest.files[rejected] = {};
   for (auto& [name, entry] : manifest.files)
     if (entry.sha256.empty())
       entry = {std::filesystem::file_size(corpus() + "/" + name), sha256_file(corpus() + "/" + name)};
-  manifest.sources = nlohmann::json::array();
-  for (size_t i = 0; i < files_.size(); ++i)
-    manifest.sources.push_back(describe_source(files_[i], read_json(path(cat("sum-", i, ".json"))).get<std::string>()));
+  list_sources_of(manifest);
   manifest.counts = layout_.report.counts();
   write_file_durably(file, manifest.dump());
   sync_folder(corpus());
 }
 
+// The report becomes that of all documents, and says what was added.
+void Preparation::add_day() {
+  PrepareReport day = std::move(layout_.report);
+  layout_.report = earlier_->report;
+  layout_.report.add(day);
+  layout_.report.added = day.counts();
+  std::vector<std::string> names;
+  for (const SourceFile& source : files_) names.push_back(source.name);
+  layout_.report.added["files"] = names;
+  std::map<std::string, LengthCounts> lengths = lengths_of(*ShardSet::open(earlier_->folder));
+  for (const auto& [field, counts] : lengths_) lengths[field].add(counts);
+  for (const auto& [field, counts] : lengths) layout_.report.lengths[field] = LengthSummary::of(counts);
+}
+
 void Preparation::finish(WorkBoard& board) {
   const std::string file = corpus() + "/" + kManifestName;
+  count_shards(layout_.report);
+  if (earlier_) add_day();
   board.alone([&] { return exists(file); }, [&] { write_manifest(file); });
-  // An earlier start may have written it.
-  if (board.first()) layout_.report = PrepareReport::from(Manifest::load(corpus()).counts);
 }
 
 }  // namespace broadsheet

@@ -1,6 +1,7 @@
 #include "data/preparation/shard_builder.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "core/errors.h"
@@ -95,23 +96,25 @@ class Gatherer {
   std::vector<Run> runs_;
 };
 
-// Numbers of the chunk's classes among the final ones.
-std::vector<int32_t> final_ids(const std::vector<std::string>& found, const std::vector<std::string>& classes) {
+// Numbers of the chunk's classes among the final ones, which are in no order (a later day's stand behind).
+std::vector<int32_t> final_ids(const std::vector<std::string>& found, const std::map<std::string, int32_t>& classes) {
   std::vector<int32_t> ids;
   for (const std::string& name : found) {
-    const auto place = std::lower_bound(classes.begin(), classes.end(), name);
-    BROADSHEET_ASSERT(place != classes.end() && *place == name);
-    ids.push_back(static_cast<int32_t>(place - classes.begin()));
+    const auto place = classes.find(name);
+    BROADSHEET_ASSERT(place != classes.end());
+    ids.push_back(place->second);
   }
   return ids;
 }
 
 // Of a label one each document, of labels and tags any number.
 void add_labels(const Gatherer& gatherer, size_t field, const std::vector<std::string>& classes, ShardColumn& all) {
+  std::map<std::string, int32_t> numbers;
+  for (const std::string& name : classes) numbers.emplace(name, static_cast<int32_t>(numbers.size()));
   const ChunkView* before = nullptr;
   std::vector<int32_t> ids;
   const auto add = [&](const ChunkView::Column& column, const Run& run, size_t begin, size_t end) {
-    if (run.chunk != before && !column.classes.empty()) ids = final_ids(column.classes, classes);
+    if (run.chunk != before && !column.classes.empty()) ids = final_ids(column.classes, numbers);
     before = run.chunk;
     for (const int32_t label : part_of(column.labels, begin, end))
       all.labels.push_back(label == kNoClass || column.classes.empty() ? label : ids.at(static_cast<size_t>(label)));
@@ -185,6 +188,26 @@ ShardData gather_shard(const PlannedShard& shard, const std::vector<PlacedChunk>
     }
   }
   return data;
+}
+
+SeenDocuments gather_seen(const PlannedShard& shard, const std::vector<PlacedChunk>& chunks, size_t fields) {
+  const Gatherer gatherer(shard, chunks, fields);
+  SeenDocuments seen;
+  seen.documents = shard.documents;
+  for (const Run& run : gatherer.runs()) {
+    const ChunkView& chunk = *run.chunk;
+    if (!chunk.hashes.empty()) append(seen.hashes, part_of(chunk.hashes, run.begin, run.end));
+    if (chunk.shingle_offsets.empty()) continue;
+    const size_t bands = chunk.bands.size() / chunk.lines.size();
+    append(seen.bands, part_of(chunk.bands, run.begin * bands, run.end * bands));
+    const auto offsets = part_of(chunk.shingle_offsets, run.begin, run.end + 1);
+    const auto shift = static_cast<int64_t>(seen.shingles.size()) - offsets[0];
+    append(seen.shingles,
+           part_of(chunk.shingles, static_cast<size_t>(offsets.front()), static_cast<size_t>(offsets.back())));
+    if (seen.shingle_offsets.empty()) seen.shingle_offsets.push_back(0);
+    for (const int64_t offset : offsets.subspan(1)) seen.shingle_offsets.push_back(offset + shift);
+  }
+  return seen;
 }
 
 }  // namespace broadsheet

@@ -9,6 +9,7 @@
 
 #include "data/field_reader.h"
 #include "data/preparation/chunk.h"
+#include "data/preparation/seen_file.h"
 #include "data/preparation/shard_plan.h"
 #include "data/shard_file.h"
 
@@ -25,5 +26,7 @@ struct PlacedChunk {
 // `classes`: by field, the final names of a label whose classes were found in the data.
 ShardData gather_shard(const PlannedShard& shard, const std::vector<PlacedChunk>& chunks, const FieldReader& fields,
                        const std::vector<std::vector<std::string>>& classes, int64_t vocab_size);
+// What is to be remembered of the same documents.
+SeenDocuments gather_seen(const PlannedShard& shard, const std::vector<PlacedChunk>& chunks, size_t fields);
 
 }  // namespace broadsheet

@@ -27,7 +27,10 @@ PlannedShard PlannedShard::from(const nlohmann::json& json) {
           json.at("documents").get<int64_t>()};
 }
 
-ShardPlanner::ShardPlanner(int64_t shard_tokens) : shard_tokens_(std::min(shard_tokens, kMaxShardTokens)) {}
+ShardPlanner::ShardPlanner(int64_t shard_tokens, const std::array<int64_t, 3>& first)
+    : shard_tokens_(std::min(shard_tokens, kMaxShardTokens)) {
+  for (size_t i = 0; i < open_.size(); ++i) open_[i].closed = first[i];
+}
 
 void ShardPlanner::add(Split split, int64_t chunk, int64_t document, int64_t size) {
   Open& open = open_[static_cast<size_t>(split)];

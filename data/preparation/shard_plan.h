@@ -29,7 +29,8 @@ struct PlannedShard {
 // Documents come in the order of the chunks, and a shard is closed when it holds `shard_tokens`.
 class ShardPlanner {
  public:
-  explicit ShardPlanner(int64_t shard_tokens);
+  // `first`: the number of each split's first shard.
+  explicit ShardPlanner(int64_t shard_tokens, const std::array<int64_t, 3>& first = {});
   void add(Split split, int64_t chunk, int64_t document, int64_t size);
   // Closes the open ones. Shards by split, in order.
   std::vector<PlannedShard> finish();

@@ -15,8 +15,12 @@ int64_t share_of(double share, size_t documents) {
 
 }  // namespace
 
-SplitPoints::SplitPoints(const SplitConfig& config, size_t field, std::vector<std::string> classes)
-    : config_(config), field_(field), classes_(std::move(classes)) {}
+SplitPoints::SplitPoints(const SplitConfig& config, size_t field, std::vector<std::string> classes,
+                         const nlohmann::json& frozen)
+    : config_(config), field_(field), classes_(std::move(classes)) {
+  const auto number = [](const nlohmann::json& value) { return value.is_null() ? kNever : value.get<double>(); };
+  for (const auto& [name, points] : frozen.items()) points_[name] = {number(points.at(0)), number(points.at(1))};
+}
 
 std::string SplitPoints::stratum(const ChunkView& chunk, size_t document) const {
   if (config_.by == "time") return "";
@@ -32,7 +36,9 @@ double SplitPoints::place(const ChunkView& chunk, size_t document) const {
 
 void SplitPoints::count(const ChunkView& chunk, size_t document) {
   const double where = place(chunk, document);
-  if (std::isfinite(where)) places_[stratum(chunk, document)].push_back(where);
+  if (!std::isfinite(where)) return;
+  const std::string name = stratum(chunk, document);
+  if (points_.count(name) == 0) places_[name].push_back(where);
 }
 
 void SplitPoints::settle() {

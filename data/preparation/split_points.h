@@ -22,10 +22,13 @@ class SplitPoints {
   // Whether `config` asks for them.
   static bool needed(const SplitConfig& config) { return config.by == "time" || config.by == "stratified"; }
 
-  // `field`: number of the field that is split by; `classes`: of a label whose classes are declared.
-  SplitPoints(const SplitConfig& config, size_t field, std::vector<std::string> classes);
+  // `field`: number of the field that is split by; `classes`: of a label whose classes are declared. `frozen`: points
+  // of an earlier preparation, which stay what they are (json(), or null; throws nlohmann's exceptions).
+  SplitPoints(const SplitConfig& config, size_t field, std::vector<std::string> classes,
+              const nlohmann::json& frozen = {});
 
-  // Of every document that is kept; then settle(), once. Memory: 8 bytes a document.
+  // Of every document that is kept; then settle(), once: points for the classes that have none yet (of times, when
+  // there are none at all). Memory: 8 bytes a document.
   void count(const ChunkView& chunk, size_t document);
   // Shares are met to one document of each class; documents of one time stay together.
   void settle();

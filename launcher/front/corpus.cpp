@@ -12,6 +12,7 @@
 #include "core/path.h"
 #include "core/text.h"
 #include "data/prepare.h"
+#include "data/remove_documents.h"
 #include "experiments/init.h"
 #include "launcher/answer.h"
 #include "launcher/front/actions.h"
@@ -140,20 +141,89 @@ std::string list_counts(const std::map<std::string, int64_t>& counts) {
   return join(parts, ", ");
 }
 
-int do_prepare(const Command& command) {
-  const CorpusConfig config = load_corpus_config(command.positionals[0], command.sets);
-  if (command.dry_run) {
-    const std::vector<std::string> sources = corpus_sources(config);
-    if (command.json) {
-      print_json({{"dry_run", true}, {"folder", config.output}, {"sources", sources}});
-    } else {
-      print_text(cat("would prepare the corpus ", config.name, " in ", config.output, " from\n  ",
-                     join(sources, "\n  "), "\n"));
-    }
+// What --append has added, in a line.
+std::string describe_added(const nlohmann::json& added) {
+  if (added.at("files").empty()) return "nothing to add: no source file is new\n";
+  return cat("added: ", with_thousands(added.at("kept").get<int64_t>()), " documents of ",
+             with_thousands(static_cast<int64_t>(added.at("files").size())), " new files; ",
+             with_thousands(added.at("duplicates").get<int64_t>() + added.value("near_duplicates", int64_t{0})),
+             " duplicates dropped, ", with_thousands(added.at("rejected").get<int64_t>()), " lines set aside\n");
+}
+
+std::string describe(const PrepareReport& report) {
+  std::string text = cat(report.folder, report.already_prepared ? " (prepared already): " : ": ",
+                         with_thousands(report.kept), " documents");
+  for (const auto& [split, documents] : report.documents_by_split)
+    text += cat(", ", with_thousands(documents), " ", split);
+  text += cat("; ", with_thousands(report.tokens), " tokens; ", with_thousands(report.duplicates),
+              " duplicates dropped, ", with_thousands(report.rejected), " lines set aside\n");
+  if (report.near_duplicates > 0) text += cat(with_thousands(report.near_duplicates), " near-duplicates dropped\n");
+  if (report.leakage > 0)
+    text += cat(with_thousands(report.leakage), " of them because the test or validation split has their like\n");
+  if (report.removed > 0) text += cat(with_thousands(report.removed), " documents removed since\n");
+  if (!report.filtered_by_reason.empty()) text += cat("dropped: ", list_counts(report.filtered_by_reason), "\n");
+  if (!report.cleaned_by_step.empty()) text += cat("cleaned: ", list_counts(report.cleaned_by_step), "\n");
+  if (!report.deidentified.empty()) text += cat("replaced: ", list_counts(report.deidentified), "\n");
+  for (const auto& [field, lengths] : report.lengths) text += describe_lengths(field, lengths);
+  if (!report.added.is_null()) text += describe_added(report.added);
+  return text;
+}
+
+int show_plan(const Command& command, const CorpusConfig& config) {
+  const bool append = command.has("append");
+  const AppendPlan plan = append ? plan_append(config) : AppendPlan{corpus_sources(config), 0};
+  if (command.json) {
+    nlohmann::json answer = {{"dry_run", true}, {"folder", config.output}, {"sources", plan.files}};
+    if (append) answer["known"] = plan.known;
+    print_json(answer);
+  } else if (append && plan.files.empty()) {
+    print_text(cat("nothing to add to ", config.output, ": no source file is new\n"));
+  } else {
+    print_text(cat(append && plan.known > 0 ? "would add to the corpus " : "would prepare the corpus ", config.name,
+                   " in ", config.output, " from\n  ", join(plan.files, "\n  "), "\n"));
+  }
+  return 0;
+}
+
+int do_remove(const Command& command, const CorpusConfig& config) {
+  if (const auto task = task_of_many(); task && task->rank > 0) return 0;  // the first does it
+  const RemoveReport report = remove_documents(config, read_ids(command.value("remove")),
+                                               {.dry_run = command.dry_run, .incarnation = job_incarnation()});
+  if (command.json) {
+    nlohmann::json answer = report.json();
+    if (command.dry_run) answer["dry_run"] = true;
+    print_json(answer);
     return 0;
   }
+  std::string text = cat(report.folder, command.dry_run ? ": would remove " : ": removed ",
+                         with_thousands(report.documents), " documents");
+  for (const auto& [split, documents] : report.documents_by_split)
+    text += cat(", ", with_thousands(documents), " ", split);
+  text += cat("; ", with_thousands(report.shards), " shards written anew\n");
+  if (!report.unknown.empty())
+    text += cat(with_thousands(static_cast<int64_t>(report.unknown.size())),
+                " ids that no document has: ", printable(join(report.unknown, ", "), 1000), "\n");
+  print_text(text);
+  return 0;
+}
+
+void refuse_conflicts(const Command& command) {
+  for (const auto& [one, other] : {std::pair("append", "replace"), {"remove", "replace"}, {"remove", "append"}})
+    if (command.has(one) && command.has(other))
+      throw UserError("usage.conflict", cat("--", one, " and --", other, " exclude each other"), "give one of them");
+}
+
+int do_prepare(const Command& command) {
+  refuse_conflicts(command);
+  const CorpusConfig config = load_corpus_config(command.positionals[0], command.sets);
+  if (command.has("remove")) {
+    leave_when_told();
+    return do_remove(command, config);
+  }
+  if (command.dry_run) return show_plan(command, config);
   PrepareOptions options;
   options.replace = command.has("replace");
+  options.append = command.has("append");
   options.task = task_of_many();
   options.incarnation = job_incarnation();
   const auto ranks = command.number("ranks", 1, 1024);
@@ -166,22 +236,9 @@ int do_prepare(const Command& command) {
   if (options.task && options.task->rank > 0) return 0;
   if (command.json) {
     print_json(report.json());
-    return 0;
+  } else {
+    print_text(describe(report));
   }
-  std::string text = cat(report.folder, report.already_prepared ? " (prepared already): " : ": ",
-                         with_thousands(report.kept), " documents");
-  for (const auto& [split, documents] : report.documents_by_split)
-    text += cat(", ", with_thousands(documents), " ", split);
-  text += cat("; ", with_thousands(report.tokens), " tokens; ", with_thousands(report.duplicates),
-              " duplicates dropped, ", with_thousands(report.rejected), " lines set aside\n");
-  if (report.near_duplicates > 0) text += cat(with_thousands(report.near_duplicates), " near-duplicates dropped\n");
-  if (report.leakage > 0)
-    text += cat(with_thousands(report.leakage), " of them because the test or validation split has their like\n");
-  if (!report.filtered_by_reason.empty()) text += cat("dropped: ", list_counts(report.filtered_by_reason), "\n");
-  if (!report.cleaned_by_step.empty()) text += cat("cleaned: ", list_counts(report.cleaned_by_step), "\n");
-  if (!report.deidentified.empty()) text += cat("replaced: ", list_counts(report.deidentified), "\n");
-  for (const auto& [field, lengths] : report.lengths) text += describe_lengths(field, lengths);
-  print_text(text);
   return 0;
 }
 

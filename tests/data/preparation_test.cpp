@@ -214,7 +214,7 @@ class Stages : public OneCorpus {
   }
   std::string scratch() const { return folder_ / "scratch"; }
   Preparation preparation() {
-    return {config_, fields_, *tokenizer_, nullptr, files_, manifest_, scratch(), 20'000, 0};
+    return {{config_, fields_, *tokenizer_, nullptr, files_, manifest_}, scratch(), 20'000, 0};
   }
 
   std::vector<SourceFile> files_;

@@ -208,7 +208,7 @@ TEST_F(Boilerplate, LinesThatAreKnownAreTakenOverAndDamagedOnesAreReadAgain) {
   const std::string scratch = folder_ / "scratch";
   std::filesystem::create_directory(scratch);
   const auto prepare = [&](const std::string& start) {
-    Preparation preparation(config_, fields, *tokenizer, nullptr, files, manifest, scratch, 20'000, 0);
+    Preparation preparation({config_, fields, *tokenizer, nullptr, files, manifest}, scratch, 20'000, 0);
     preparation.take_over();
     if (start == "second") {
       EXPECT_TRUE(exists(scratch + "/lines-0.json"));

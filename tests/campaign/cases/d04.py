@@ -19,7 +19,7 @@ def run(lab, seed, place):
     for number in range(SHARDS):
         shutil.rmtree(place / "corpus", ignore_errors=True)
         shutil.copytree(lab.folder / "corpus", place / "corpus")
-        path = chance.choice(sorted((place / "corpus").glob("*.h5")))
+        path = chance.choice(sorted((place / "corpus").glob("[tv]*-*.h5")))
         before = path.read_bytes()
         content, same_size = damage(chance, before, number)
         if content == before:

@@ -90,7 +90,7 @@ def as_data(lab, kind, content, place):
     (place / "corpus.yaml").write_text(harness.CORPUS)
     refused(limited("prepare", "corpus.yaml", folder=place), f"prepare with {kind}", "documents.jsonl")
     shutil.copytree(lab.folder / "corpus", place / "corpus")
-    shard = sorted((place / "corpus").glob("*.h5"))[0]
+    shard = sorted((place / "corpus").glob("[tv]*-*.h5"))[0]
     shard.write_bytes(content)
     refused(limited("inspect", "corpus", folder=place), f"inspect with {kind}", shard.name)
     shutil.copytree(tiny_model(lab).parent / "run", place / "run")
