@@ -76,15 +76,18 @@ std::string percent(double share) {
   return shortest(std::round(share * 1000) / 10) + " %";
 }
 
-// "text: 312 tokens in the median, 2,041 at most; max_length 128 leaves out 55.1 % of all tokens, 256 21.9 %, ..."
+// "text: 312 tokens in the median, 980 at most; max_length 128 leaves out 55.1 % of all tokens, 256 21.9 %, ..., 1024
+// nothing"
 std::string describe_lengths(const std::string& field, const LengthSummary& lengths) {
   std::string text = cat(field, ": ", with_thousands(lengths.median), " tokens in the median, ",
-                         with_thousands(lengths.longest), " at most; ");
-  std::vector<std::string> parts;
-  for (const int64_t max_length : kReportedMaxLengths)
-    parts.push_back(cat(max_length, parts.empty() ? " leaves out " : " ", percent(lengths.share_left_out(max_length)),
-                        parts.empty() ? " of all tokens" : ""));
-  return cat(text, "max_length ", join(parts, ", "), "\n");
+                         with_thousands(lengths.longest), " at most; max_length");
+  for (const int64_t max_length : kReportedMaxLengths) {
+    const bool first = max_length == kReportedMaxLengths.front();
+    text += cat(first ? " " : ", ", max_length, first ? " leaves out " : " ");
+    if (lengths.left_out.at(max_length) == 0) return text + "nothing\n";
+    text += cat(percent(lengths.share_left_out(max_length)), first ? " of all tokens" : "");
+  }
+  return text + "\n";
 }
 
 }  // namespace
