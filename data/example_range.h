@@ -13,6 +13,15 @@ struct ExampleRange {
   bool operator==(const ExampleRange&) const = default;
 };
 
+// Adds a range behind the others; what touches the last one lengthens it.
+inline void append(std::vector<ExampleRange>& ranges, const ExampleRange& range) {
+  if (!ranges.empty() && ranges.back().end == range.begin) {
+    ranges.back().end = range.end;
+  } else if (range.size() > 0) {
+    ranges.push_back(range);
+  }
+}
+
 // A source whose share of the training examples corpus.yaml gives (data/mixture.h): its examples, in ranges that
 // ascend, and its weight, a whole number.
 struct SourceShare {

@@ -102,13 +102,7 @@ std::vector<ExampleRange> window_beginning_at(const ShuffleSpec& spec, uint64_t 
   }
   std::sort(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
   std::vector<ExampleRange> joined;
-  for (const ExampleRange& range : ranges) {
-    if (!joined.empty() && joined.back().end == range.begin) {
-      joined.back().end = range.end;
-    } else {
-      joined.push_back(range);
-    }
-  }
+  for (const ExampleRange& range : ranges) append(joined, range);
   return joined;
 }
 

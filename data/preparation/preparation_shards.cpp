@@ -85,7 +85,7 @@ Manifest Preparation::list_shards(PrepareReport& report) const {
     const PlannedShard& shard = layout_.shards[i];
     const nlohmann::json record = read_json(shard_record(i));
     ManifestSplit& split = manifest.splits[split_name(shard.split)];
-    split.shards.push_back({shard.file, shard.documents, layout_from(record.at("layout"))});
+    split.shards.push_back({shard.file, shard.documents, shard.sources, layout_from(record.at("layout"))});
     split.documents += shard.documents;
     for (const auto& [field, tokens] : record.at("tokens").items()) {
       split.tokens[field] += tokens.get<int64_t>();
