@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "core/text.h"
 
 namespace broadsheet {
 namespace {
@@ -70,6 +71,14 @@ std::vector<int64_t> whole_weights(const std::vector<double>& weights) {
   for (int64_t& weight : whole) sum += weight /= divisor;
   if (sum > kMostMixtureWeight) return {};
   return whole;
+}
+
+void require_examples(const std::vector<SourceShare>& sources, const std::string& corpus) {
+  for (size_t source = 0; source < sources.size(); ++source)
+    if (sources[source].size() == 0)
+      throw UserError("corpus.empty_source",
+                      cat(corpus, ": source ", source, " has a weight and no document in the train split"),
+                      "prepare the corpus with more of it, or without the source");
 }
 
 Mixture::Mixture(std::vector<SourceShare> sources) : sources_(std::move(sources)) {

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "data/example_range.h"
@@ -18,6 +19,9 @@ inline constexpr int64_t kMostMixtureWeight = 1'000'000;  // of all weights toge
 // Decimal weights of up to four places as whole numbers without a common divisor. Empty when one is not above 0, is
 // above 10,000 or has more places, or when the sum is more than kMostMixtureWeight.
 std::vector<int64_t> whole_weights(const std::vector<double>& weights);
+
+// UserError("corpus.empty_source") naming the corpus when a source has no example: it can have no share.
+void require_examples(const std::vector<SourceShare>& sources, const std::string& corpus);
 
 class Mixture {
  public:

@@ -45,6 +45,7 @@ BatchPlan plan_of(const Task& task, const ShardSet& corpus, const TrainerOptions
   plan.shuffle = {options.data.shuffle_block, options.data.shuffle_window};
   plan.bucketed = options.data.batches == "bucketed";
   std::vector<SourceShare> sources = corpus.source_shares(Split::kTrain);
+  require_examples(sources, corpus.folder());
   if (options.train.global_batch_tokens > 0) {
     plan.global_batch_tokens = options.train.global_batch_tokens;
     plan.mean_length =

@@ -4,6 +4,7 @@
 
 #include <numeric>
 
+#include "core/errors.h"
 #include "core/random.h"
 
 namespace broadsheet {
@@ -68,6 +69,16 @@ TEST(Mixture, ASourceMayLieInSeveralRanges) {
   EXPECT_EQ(mixture.example(1, 6), 9);
   EXPECT_EQ(mixture.examples(0, {2, 5}), (std::vector<ExampleRange>{{2, 3}, {10, 12}}));
   EXPECT_EQ(mixture.examples(0, {4, 7}), (std::vector<ExampleRange>{{11, 14}}));
+}
+
+TEST(Mixture, ASourceWithoutExamplesIsNamed) {
+  EXPECT_NO_THROW(require_examples({{1, {{0, 3}}}}, "corpora/news"));
+  try {
+    require_examples({{1, {{0, 3}}}, {2, {}}}, "corpora/news");
+    FAIL() << "nothing was thrown";
+  } catch (const UserError& error) {
+    EXPECT_NE(std::string(error.what()).find("corpora/news: source 1 has a weight"), std::string::npos) << error.what();
+  }
 }
 
 using Whole = std::vector<int64_t>;

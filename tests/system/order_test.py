@@ -50,7 +50,7 @@ class Order(SystemTest):
 
     def test_another_order_does_not_go_on(self):
         self.assert_exit(self.train("changed", "--ranks", 1, *SETTINGS), DONE)
-        done = self.train("changed", "--ranks", 1, "--resume", *SETTINGS, "--set", "data.batches=packed")
+        done = self.train("changed", "--ranks", 1, *SETTINGS, "--set", "data.batches=packed")
         self.assert_exit(done, USER)
         self.assertIn("data.batches", done.stderr)
 
