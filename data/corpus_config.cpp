@@ -14,6 +14,7 @@
 #include "data/field_reader.h"
 #include "data/field_template.h"
 #include "data/importers/importer.h"
+#include "data/mixture.h"
 
 namespace broadsheet {
 namespace {
@@ -246,6 +247,35 @@ void check_deidentified_fields(const CorpusConfig& config, const std::string& pr
   }
 }
 
+void check_weights(const CorpusConfig& config, const std::string& prefix, ConfigReader& reader) {
+  const std::string sources = join_key(prefix, "sources");
+  const auto key = [&](size_t i) { return cat(sources, "[", i, "].weight"); };
+  std::vector<double> weights;
+  std::optional<size_t> without;
+  bool places = true;
+  for (size_t i = 0; i < config.sources.size(); ++i) {
+    const std::optional<double>& weight = config.sources[i].weight;
+    if (reader.at_fault(sources) || reader.at_fault(key(i))) return;
+    if (!weight) without = without.value_or(i);
+    if (!weight) continue;
+    weights.push_back(*weight);
+    if (!whole_weights({*weight}).empty()) continue;
+    places = false;
+    reader.fault(key(i), "config.range", cat("found ", shortest(*weight), ", which has more than four decimal places"),
+                 "round it");
+  }
+  if (weights.empty()) return;
+  if (without) {
+    reader.fault(key(*without), "config.required", "missing, wanted a number because other sources have a weight",
+                 "give every source a weight, or none");
+  } else if (places && whole_weights(weights).empty()) {
+    reader.fault(key(0), "config.range",
+                 cat("the weights of all sources, as whole numbers without a common divisor, have a sum above ",
+                     kMostMixtureWeight),
+                 "write them with fewer places, such as 0.7 and 0.3");
+  }
+}
+
 // The checks that look across sections.
 void check_corpus(const CorpusConfig& config, const std::string& prefix, ConfigReader& reader) {
   bool has_text = config.fields.empty() || reader.at_fault("fields");
@@ -268,6 +298,7 @@ void check_corpus(const CorpusConfig& config, const std::string& prefix, ConfigR
                  "add one; it is what the model reads");
   }
   check_deidentified_fields(config, prefix, reader);
+  check_weights(config, prefix, reader);
   const std::string key = join_key(prefix, "split.field");
   if (reader.at_fault("split.by")) return;
   if (config.split.by == "hash" || config.split.field.empty() || config.fields.empty() || reader.at_fault(key) ||
@@ -328,6 +359,10 @@ const Section<SourceConfig>& source_section() {
           .key("boilerplate", &SourceConfig::boilerplate, boolean(),
                "html: keep navigation, advertisements and the like as part of the text.")
           .key("filter", &SourceConfig::filter, nested(filter_section()), "Which records become documents.")
+          .key("weight", &SourceConfig::weight, optional_of(number({0, 10'000, true, false})),
+               "The share of the training examples that comes from this source, against the other sources' weights, "
+               "with up to four decimal places; all sources have one, or none: then each example is seen as often as "
+               "any other.")
           .key("licence", &SourceConfig::licence, text(), "For the record: under which terms the texts may be used.")
           .key("origin", &SourceConfig::origin, text(), "For the record: where the texts come from.")
           .check(check_source);

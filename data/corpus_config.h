@@ -23,6 +23,7 @@ struct SourceConfig {
   std::vector<std::string> columns;  // csv, tsv without a header: their names
   bool boilerplate = false;          // html: keep navigation, advertisements and the like
   FilterConfig filter;
+  std::optional<double> weight;  // of the training examples' draws (data/mixture.h); all sources have one or none
   std::string licence;
   std::string origin;
 };

@@ -31,6 +31,14 @@ class CorpusView : public ShardSet {
     const auto [of, document] = locate(split, number);
     return corpus_->token_count(of, field, document);
   }
+  void read_ahead(Split split, const std::string& field, ExampleRange numbers) const override {
+    if (numbers.size() <= 0) return;
+    const auto [first_of, first] = locate(split, numbers.begin);
+    const auto [last_of, last] = locate(split, numbers.end - 1);
+    if (first_of == last_of) return corpus_->read_ahead(first_of, field, {first, last + 1});
+    corpus_->read_ahead(first_of, field, {first, corpus_->size(first_of)});
+    corpus_->read_ahead(last_of, field, {0, last + 1});
+  }
   int32_t label(Split split, const std::string& field, int64_t number) const override {
     const auto [of, document] = locate(split, number);
     return corpus_->label(of, field, document);

@@ -19,6 +19,19 @@ class JoinedSplits : public CorpusView {
     const int64_t more = split == Split::kTrain ? corpus_->size(Split::kValidation) : 0;
     return corpus_->size(split) + more;
   }
+  std::vector<SourceShare> source_shares(Split split) const override {
+    std::vector<SourceShare> shares = corpus_->source_shares(split);
+    if (split == Split::kTest) return shares;
+    const int64_t first = corpus_->size(Split::kTrain);
+    const std::vector<SourceShare> behind = corpus_->source_shares(Split::kValidation);
+    for (size_t source = 0; source < shares.size(); ++source) {
+      if (split == Split::kValidation) shares[source].ranges.clear();
+      if (split == Split::kValidation) continue;
+      for (const ExampleRange& range : behind[source].ranges)
+        append(shares[source].ranges, {first + range.begin, first + range.end});
+    }
+    return shares;
+  }
   int64_t total_tokens(Split split, const std::string& field) const override {
     if (split == Split::kValidation) return 0;
     const int64_t more = split == Split::kTrain ? corpus_->total_tokens(Split::kValidation, field) : 0;

@@ -35,6 +35,12 @@ class InPieces : public CorpusView {
   int64_t total_tokens(Split split, const std::string& text_field) const override {
     return corpus_->total_tokens(split, text_field);
   }
+  std::vector<SourceShare> source_shares(Split split) const override {
+    std::vector<SourceShare> shares = corpus_->source_shares(split);
+    for (SourceShare& share : shares)
+      for (ExampleRange& range : share.ranges) range = {first_piece(split, range.begin), first_piece(split, range.end)};
+    return shares;
+  }
   int64_t document_of(Split split, int64_t example) const override { return find(split, example).document; }
 
   TokenIds tokens(Split split, const std::string& text_field, int64_t example) const override {
@@ -63,6 +69,14 @@ class InPieces : public CorpusView {
 
   int64_t pieces_of(Split split, int64_t document) const {
     return piece_count(corpus_->token_count(split, field_, document), tokens_);
+  }
+
+  // The number of a document's first piece; of the one behind the last document, how many pieces there are.
+  int64_t first_piece(Split split, int64_t document) const {
+    if (document == corpus_->size(split)) return size(split);
+    int64_t piece = blocks_[static_cast<size_t>(split)][static_cast<size_t>(document / kBlock)];
+    for (int64_t before = document / kBlock * kBlock; before < document; ++before) piece += pieces_of(split, before);
+    return piece;
   }
 
   Place find(Split split, int64_t example) const {

@@ -8,6 +8,7 @@
 #include "core/errors.h"
 #include "core/text.h"
 #include "data/field_reader.h"
+#include "data/mixture.h"
 #include "data/shard_file.h"
 
 namespace broadsheet {
@@ -51,14 +52,50 @@ FieldInfo read_field(const nlohmann::json& json) {
   return field;
 }
 
+nlohmann::json runs_json(const std::vector<SourceRun>& runs) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const SourceRun& run : runs) json.push_back({run.source, run.documents});
+  return json;
+}
+
 nlohmann::json shard_json(const ManifestShard& shard) {
   nlohmann::json datasets = nlohmann::json::object();
   for (const auto& [name, place] : shard.layout.datasets)
     datasets[name] = {{"offset", place.offset}, {"count", place.count}, {"width", place.width}};
-  return {{"file", shard.file},
-          {"documents", shard.documents},
-          {"structure", shard.layout.structure},
-          {"datasets", datasets}};
+  nlohmann::json json = {{"file", shard.file},
+                         {"documents", shard.documents},
+                         {"structure", shard.layout.structure},
+                         {"datasets", datasets}};
+  if (!shard.sources.empty()) json["sources"] = runs_json(shard.sources);
+  return json;
+}
+
+// Of a shard, where the sources have weights.
+std::vector<SourceRun> read_runs(const nlohmann::json& json, size_t sources, int64_t documents) {
+  std::vector<SourceRun> runs;
+  int64_t sum = 0;
+  for (const nlohmann::json& pair : json.at("sources")) {
+    const SourceRun run{pair.at(0).get<int64_t>(), pair.at(1).get<int64_t>()};
+    if (run.source < 0 || run.source >= static_cast<int64_t>(sources) || run.documents < 1 ||
+        run.documents > documents - sum)
+      wrong("the sources of a shard do not fit it");
+    sum += run.documents;
+    runs.push_back(run);
+  }
+  if (sum != documents) wrong("the sources of a shard do not add up");
+  return runs;
+}
+
+// All sources have a weight, or none.
+std::vector<int64_t> read_weights(const nlohmann::json& configuration) {
+  std::vector<double> weights;
+  const nlohmann::json sources = configuration.value("sources", nlohmann::json::array());
+  for (const nlohmann::json& source : sources)
+    if (source.contains("weight")) weights.push_back(source.at("weight").get<double>());
+  if (weights.empty()) return {};
+  std::vector<int64_t> whole = whole_weights(weights);
+  if (weights.size() != sources.size() || whole.empty()) wrong("the weights of the sources are unusable");
+  return whole;
 }
 
 ManifestShard read_shard(const nlohmann::json& json) {
@@ -87,6 +124,8 @@ ManifestSplit read_split(const nlohmann::json& json, const Manifest& manifest) {
   int64_t documents = 0;
   for (const nlohmann::json& shard : json.at("shards")) {
     part.shards.push_back(read_shard(shard));
+    if (!manifest.weights.empty())
+      part.shards.back().sources = read_runs(shard, manifest.weights.size(), part.shards.back().documents);
     documents += part.shards.back().documents;
     if (manifest.files.count(part.shards.back().file) == 0)
       wrong(cat("shard ", part.shards.back().file, " is not in files"));
@@ -116,10 +155,11 @@ void parse(Manifest& manifest, const std::string& text, const std::string& path)
     check_name(name);
     manifest.files[name] = {static_cast<uint64_t>(count_at(file, "size")), file.at("sha256").get<std::string>()};
   }
+  manifest.configuration = json.at("configuration");
+  manifest.weights = read_weights(manifest.configuration);
   for (const char* name : {"train", "validation", "test"})
     manifest.splits[name] = read_split(json.at("splits").at(name), manifest);
   manifest.counts = json.at("counts");
-  manifest.configuration = json.at("configuration");
   manifest.sources = json.at("sources");
 }
 
@@ -177,6 +217,7 @@ static nlohmann::json source_json(const SourceConfig& source) {
                          {"origin", source.origin}};
   if (source.encoding != SourceConfig{}.encoding) json["encoding"] = source.encoding;
   if (source.boilerplate) json["boilerplate"] = true;
+  if (source.weight) json["weight"] = *source.weight;
   if (!source.filter.keep.empty()) json["filter"]["keep"] = source.filter.keep;
   if (!source.filter.not_empty.empty()) json["filter"]["not_empty"] = source.filter.not_empty;
   return json;

@@ -16,9 +16,15 @@ namespace broadsheet {
 
 inline constexpr const char* kManifestName = "corpus.json";
 
+// Documents that follow one another and come from one of corpus.yaml's sources.
+struct SourceRun {
+  int64_t source = 0, documents = 0;
+};
+
 struct ManifestShard {
   std::string file;
   int64_t documents = 0;
+  std::vector<SourceRun> sources;  // only where the sources have weights
   ShardLayout layout;
 };
 
@@ -42,6 +48,7 @@ struct Manifest {
   std::map<std::string, ManifestFile> files;  // by name relative to the folder
   nlohmann::json counts;                      // PrepareReport
   nlohmann::json configuration;  // what the corpus was made from: no absolute path, so that a moved source is the same
+  std::vector<int64_t> weights;  // of the configuration's sources, whole (data/mixture.h); empty: they have none
   nlohmann::json sources;        // [{name, size, sha256, format, licence, origin}]
 
   std::string dump() const;  // the bytes of corpus.json

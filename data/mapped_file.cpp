@@ -31,12 +31,25 @@ MappedFile::~MappedFile() {
   if (base_) ::munmap(const_cast<char*>(base_), size_);
 }
 
-void MappedFile::require_readable(const void* begin, size_t size) const {
+namespace {
+
+// Of the pages that hold these bytes.
+int advise(const void* begin, size_t size, int advice) {
   static const auto kPage = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  if (size == 0) return;
   const uintptr_t first = reinterpret_cast<uintptr_t>(begin) / kPage * kPage;
   const size_t length = reinterpret_cast<uintptr_t>(begin) + size - first;
-  if (::madvise(reinterpret_cast<void*>(first), length, MADV_POPULATE_READ) == 0) return;
+  return ::madvise(reinterpret_cast<void*>(first), length, advice);
+}
+
+}  // namespace
+
+void read_ahead(const void* begin, size_t size) {
+  if (size > 0) advise(begin, size, MADV_WILLNEED);  // advice: what fails is read when it is needed
+}
+
+void MappedFile::require_readable(const void* begin, size_t size) const {
+  if (size == 0) return;
+  if (advise(begin, size, MADV_POPULATE_READ) == 0) return;
   if (errno == EINVAL) return;  // an older kernel
   const int64_t offset = static_cast<const char*>(begin) - base_;
   throw RunError("io.read",

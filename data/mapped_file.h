@@ -28,4 +28,7 @@ class MappedFile {
   size_t size_ = 0;
 };
 
+// Bytes of a mapped file will be read soon: the system may begin.
+void read_ahead(const void* begin, size_t size);
+
 }  // namespace broadsheet

@@ -1,7 +1,7 @@
 #include "data/plan.h"
 
 #include <algorithm>
-#include <bit>
+#include <cmath>
 #include <functional>
 #include <numeric>
 #include <queue>
@@ -13,21 +13,7 @@
 namespace broadsheet {
 namespace {
 
-constexpr int kFeistelRounds = 8;
-
-// A bijection on [0, 4^half_bits).
-uint64_t feistel(uint64_t value, int half_bits, const PhiloxKey& key) {
-  const uint32_t mask = static_cast<uint32_t>((uint64_t{1} << half_bits) - 1);
-  uint32_t left = static_cast<uint32_t>(value >> half_bits);
-  uint32_t right = static_cast<uint32_t>(value) & mask;
-  for (uint32_t round = 0; round < kFeistelRounds; ++round) {
-    const uint32_t mixed = philox4x32({right, round, 0, 0}, key)[0] & mask;
-    const uint32_t next = left ^ mixed;
-    left = right;
-    right = next;
-  }
-  return (uint64_t{left} << half_bits) | right;
-}
+constexpr uint64_t kSourceKey = 0x736F75726365;  // no number of an epoch
 
 // r n / W without overflow: r and W are ranks, n a count of examples.
 int64_t cut(int64_t n, int64_t r, int64_t world_size) {
@@ -42,7 +28,21 @@ void check_slice(const RankSlice& slice) {
 
 int64_t BatchPlan::steps_per_epoch() const {
   BROADSHEET_ASSERT(examples >= 1 && global_batch_size >= 1);
-  return (examples - 1) / global_batch_size + 1;
+  if (global_batch_tokens == 0) return (examples - 1) / global_batch_size + 1;
+  const int64_t window = window_examples(), rest = examples % window;
+  return examples / window * window_steps(window) + (rest > 0 ? window_steps(rest) : 0);
+}
+
+int64_t BatchPlan::batch_examples() const {
+  if (global_batch_tokens == 0) return global_batch_size;
+  BROADSHEET_ASSERT(mean_length >= 1);
+  return std::max<int64_t>(1, std::llround(static_cast<double>(global_batch_tokens) / mean_length));
+}
+
+int64_t BatchPlan::window_steps(int64_t window_examples) const {
+  if (global_batch_tokens == 0) return (window_examples - 1) / global_batch_size + 1;
+  const double tokens = static_cast<double>(window_examples) * mean_length;
+  return std::clamp<int64_t>(std::llround(tokens / static_cast<double>(global_batch_tokens)), 1, window_examples);
 }
 
 int64_t BatchPlan::batch_size_of(int64_t step) const {
@@ -53,28 +53,55 @@ int64_t BatchPlan::batch_size_of(int64_t step) const {
 BatchPlan make_plan(int64_t examples, int64_t global_batch_size, uint64_t seed, const std::string& corpus_fingerprint) {
   uint64_t key = mix64(corpus_fingerprint.size());
   for (const char c : corpus_fingerprint) key = mix(key, static_cast<uint8_t>(c));
-  return {.examples = examples, .global_batch_size = global_batch_size, .seed = seed, .corpus_key = key};
+  BatchPlan plan;
+  plan.examples = examples;
+  plan.global_batch_size = global_batch_size;
+  plan.seed = seed;
+  plan.corpus_key = key;
+  return plan;
 }
 
+namespace {
+
+// One pass over examples of a number from 0 to size - 1: all of them, or a source's.
+struct Pass {
+  uint64_t key = 0;
+  int64_t size = 0, position = 0;
+  int64_t source = -1;  // none: all examples
+};
+
+Pass pass_of(const BatchPlan& plan, int64_t epoch, int64_t position) {
+  BROADSHEET_ASSERT(position >= 0 && position < plan.examples && epoch >= 0);
+  const uint64_t key = mix(mix64(plan.seed), plan.corpus_key);
+  if (!plan.mixture) return {mix(key, static_cast<uint64_t>(epoch)), plan.examples, position};
+  BROADSHEET_ASSERT(epoch <= (INT64_MAX - position) / plan.examples);
+  const Mixture::Draw draw = plan.mixture->at(epoch * plan.examples + position);
+  const int64_t size = plan.mixture->size(draw.source);
+  const uint64_t of_source = mix(mix(key, kSourceKey), static_cast<uint64_t>(draw.source));
+  return {mix(of_source, static_cast<uint64_t>(draw.number / size)), size, draw.number % size, draw.source};
+}
+
+}  // namespace
+
 int64_t example_at(const BatchPlan& plan, int64_t epoch, int64_t position) {
-  BROADSHEET_ASSERT(position >= 0 && position < plan.examples && plan.examples <= (int64_t{1} << 62));
-  const uint64_t examples = static_cast<uint64_t>(plan.examples);
-  if (examples == 1) return 0;
-  const int half_bits = (std::bit_width(examples - 1) + 1) / 2;
-  const uint64_t mixed = mix(mix(mix64(plan.seed), plan.corpus_key), static_cast<uint64_t>(epoch));
-  const PhiloxKey key{static_cast<uint32_t>(mixed), static_cast<uint32_t>(mixed >> 32)};
-  // Cycle walking: the domain is less than four times as large as [0, N), so this ends after a few rounds; and being
-  // a cycle of a bijection that started inside [0, N), it always comes back there.
-  uint64_t value = static_cast<uint64_t>(position);
-  do {
-    value = feistel(value, half_bits, key);
-  } while (value >= examples);
-  return static_cast<int64_t>(value);
+  const Pass pass = pass_of(plan, epoch, position);
+  const int64_t index = shuffled(plan.shuffle, pass.key, pass.size, pass.position);
+  return pass.source < 0 ? index : plan.mixture->example(pass.source, index);
+}
+
+std::vector<ExampleRange> window_at(const BatchPlan& plan, int64_t epoch, int64_t position) {
+  const Pass pass = pass_of(plan, epoch, position);
+  const std::vector<ExampleRange> ranges = window_beginning_at(plan.shuffle, pass.key, pass.size, pass.position);
+  if (pass.source < 0) return ranges;
+  std::vector<ExampleRange> found;
+  for (const ExampleRange& range : ranges)
+    for (const ExampleRange& examples : plan.mixture->examples(pass.source, range)) found.push_back(examples);
+  return found;
 }
 
 std::vector<int64_t> sample_ids(const BatchPlan& plan, int64_t step, RankSlice slice) {
   check_slice(slice);
-  BROADSHEET_ASSERT(step >= 0);
+  BROADSHEET_ASSERT(step >= 0 && !plan.has_windows());
   const int64_t size = plan.batch_size_of(step);
   const int64_t start = (step % plan.steps_per_epoch()) * plan.global_batch_size;
   const int64_t begin = cut(size, slice.rank, slice.world_size);

@@ -4,8 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "data/mixture.h"
+#include "data/shuffle.h"
 
 namespace broadsheet {
 
@@ -13,30 +17,50 @@ namespace broadsheet {
 // 2: shares by cost.
 inline constexpr int kSampleOrderVersion = 2;
 
+// Steps of a window, where a plan looks at the lengths of examples before it cuts them into steps.
+inline constexpr int64_t kWindowBatches = 32;
+
 struct BatchPlan {
   int64_t examples = 0;           // N, of the training split
   int64_t global_batch_size = 1;  // B
   uint64_t seed = 1;
   uint64_t corpus_key = 0;  // 64 bits of the corpus's fingerprint
+  ShuffleSpec shuffle;
+  // Within a window, examples of about equal length come together (data/step_order.h).
+  bool bucketed = false;
+  // > 0: instead of B examples a step has about so many tokens; `mean_length` is then the examples'.
+  int64_t global_batch_tokens = 0;
+  double mean_length = 0;
+  // Null: every example once an epoch. Else an epoch still has N draws, each source's own order going on over it.
+  std::shared_ptr<const Mixture> mixture;
 
-  // An epoch has ceil(N / B) steps; the last one is short.
+  // An epoch has ceil(N / B) steps, the last one short; with tokens as many as its windows have.
   int64_t steps_per_epoch() const;
   int64_t epoch_of(int64_t step) const { return step / steps_per_epoch(); }  // steps count from 0
+  // Of a step of B examples.
   int64_t batch_size_of(int64_t step) const;
+
+  // Whether which examples a step has depends on their lengths, and so on those of its window.
+  bool has_windows() const { return bucketed || global_batch_tokens > 0; }
+  // B, or about how many examples a step of tokens has.
+  int64_t batch_examples() const;
+  int64_t window_examples() const { return kWindowBatches * batch_examples(); }
+  // Of a window of so many examples, the last of an epoch being short.
+  int64_t window_steps(int64_t window_examples) const;
 };
 BatchPlan make_plan(int64_t examples, int64_t global_batch_size, uint64_t seed, const std::string& corpus_fingerprint);
 
-// Example at `position` (0..N-1) of epoch `epoch`: a keyed bijection on [0, N), O(1), no table.
-// Feistel network on the next even power of two with cycle walking (Black and Rogaway, "Ciphers with arbitrary finite
-// domains", CT-RSA 2002), round function Philox.
+// What the order has at `position` (0..N-1) of epoch `epoch`: O(1), no table.
 int64_t example_at(const BatchPlan& plan, int64_t epoch, int64_t position);
+// The examples that are read from there on: those of the shuffle's window that begins at that position, if one does.
+std::vector<ExampleRange> window_at(const BatchPlan& plan, int64_t epoch, int64_t position);
 
 struct RankSlice {
   int64_t rank = 0;
   int64_t world_size = 1;
 };
 // The examples of step `step` that `slice` takes: positions [r b / W, (r+1) b / W) of the step's b examples.
-// May be empty: such a rank still takes part in every collective.
+// May be empty: such a rank still takes part in every collective. Of a plan without windows; else ask StepOrder.
 std::vector<int64_t> sample_ids(const BatchPlan& plan, int64_t step, RankSlice slice = {});
 // Which of a step's examples, of lengths[i] tokens each, `slice` takes: positions, ascending. Every example goes to one
 // rank, and each rank's predicted cost is as near to equal as placing the costliest first on the least laden rank makes

@@ -189,16 +189,30 @@ void Removal::list(const std::string& staged, const std::string& name) {
   manifest_.files[name] = {std::filesystem::file_size(path), sha256_file(path)};
 }
 
+// Of which sources the rows are that stay.
+std::vector<SourceRun> sources_without(const Rows& rows, const std::vector<SourceRun>& sources) {
+  std::vector<SourceRun> kept;
+  size_t row = 0;
+  for (const SourceRun& run : sources) {
+    SourceRun left{run.source, 0};
+    for (const size_t end = row + static_cast<size_t>(run.documents); row < end; ++row)
+      left.documents += rows.leave[row] ? 0 : 1;
+    if (left.documents > 0) kept.push_back(left);
+  }
+  return kept;
+}
+
 // The shard, and what is remembered of its documents, without the rows that leave.
 void Removal::write_anew(const std::string& staged, const std::string& split, ManifestShard& shard, const Rows& rows) {
   const std::string before = shard.file;
   shard.documents -= rows.leaving();
   if (shard.documents > 0) {
     ShardData data =
-        data_without(rows, *open({before, static_cast<int64_t>(rows.leave.size()), shard.layout}), manifest_);
+        data_without(rows, *open({before, static_cast<int64_t>(rows.leave.size()), {}, shard.layout}), manifest_);
     data.split = split;
     data.tokenizer_fingerprint = manifest_.tokenizer_fingerprint;
     shard.file = next_revision(before);
+    shard.sources = sources_without(rows, shard.sources);
     shard.layout = write_shard(staged + "/" + shard.file, data);
     list(staged, shard.file);
     if (manifest_.files.count(seen_name(before)) > 0) {

@@ -64,6 +64,33 @@ class Hdf5ShardSet : public ShardSet {
   const std::vector<FieldInfo>& fields() const override { return manifest_.fields; }
   int64_t size(Split split) const override { return part(split).documents; }
 
+  std::vector<SourceShare> source_shares(Split split) const override {
+    std::vector<SourceShare> shares;
+    for (const int64_t weight : manifest_.weights) shares.push_back({weight, {}});
+    int64_t begin = 0;
+    for (const ManifestShard& shard : manifest_.splits.at(split_name(split)).shards)
+      for (const SourceRun& run : shard.sources) {
+        append(shares[static_cast<size_t>(run.source)].ranges, {begin, begin + run.documents});
+        begin += run.documents;
+      }
+    return shares;
+  }
+
+  void read_ahead(Split split, const std::string& text_field, ExampleRange documents) const override {
+    const size_t index = find(text_field, "text", [](FieldKind kind) { return kind == FieldKind::kText; });
+    for (int64_t document = documents.begin; document < documents.end;) {
+      const auto [shard, row] = locate(split, document);
+      const auto rows =
+          static_cast<size_t>(std::min(documents.end - document, shard->documents() - static_cast<int64_t>(row)));
+      const MappedShard::Column& column = shard->column(index);
+      const auto begin = static_cast<size_t>(column.offsets[row]),
+                 end = static_cast<size_t>(column.offsets[row + rows]);
+      const auto tokens = column.tokens.subspan(begin, end - begin);
+      broadsheet::read_ahead(tokens.data(), tokens.size_bytes());
+      document += static_cast<int64_t>(rows);
+    }
+  }
+
   int64_t total_tokens(Split split, const std::string& text_field) const override {
     const size_t index = find(text_field, "text", [](FieldKind kind) { return kind == FieldKind::kText; });
     int64_t total = 0;

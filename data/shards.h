@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/corpus_config.h"
+#include "data/example_range.h"
 #include "data/token_ids.h"
 
 namespace broadsheet {
@@ -48,6 +49,10 @@ class ShardSet {
   virtual int64_t size(Split split) const = 0;
   // The document that an example was cut from (data/long_documents.h); its pieces follow one another.
   virtual int64_t document_of(Split /*split*/, int64_t example) const { return example; }
+  // Where corpus.yaml gives the sources weights: by source, whose the documents of a split are. Else empty.
+  virtual std::vector<SourceShare> source_shares(Split /*split*/) const { return {}; }
+  // These documents' texts will be read soon: the system may begin. Changes nothing else.
+  virtual void read_ahead(Split /*split*/, const std::string& /*text_field*/, ExampleRange /*documents*/) const {}
   virtual int64_t total_tokens(Split split, const std::string& text_field) const = 0;
   // Token ids of a text field of one document: untruncated, without special tokens. Valid while the set lives.
   virtual TokenIds tokens(Split split, const std::string& text_field, int64_t document) const = 0;

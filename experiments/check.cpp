@@ -47,15 +47,23 @@ int64_t passes_by_tokens(const RunConfig& config, const ShardSet& corpus, int64_
 
 nlohmann::json run_plan(const RunConfig& config, const ShardSet* corpus) {
   const TrainConfig& train = config.train;
-  const int64_t per_rank = ceil_divide(train.global_batch_size, config.launch.ranks);
+  const double mean = corpus != nullptr ? mean_length_of(*corpus, config.data, config.task, train) : 0;
+  // About so many with global_batch_tokens; 0 when nothing is known.
+  int64_t batch = train.global_batch_size;
+  if (train.global_batch_tokens > 0)
+    batch = mean > 0 ? std::max<int64_t>(1, std::llround(static_cast<double>(train.global_batch_tokens) / mean)) : 0;
+  const int64_t per_rank = ceil_divide(batch, config.launch.ranks);
   nlohmann::json plan = {{"run_dir", config.run_dir()},
                          {"ranks", config.launch.ranks},
-                         {"global_batch_size", train.global_batch_size},
+                         {"global_batch_size", batch},
                          {"examples_per_rank", per_rank},
                          {"micro_batch_size", train.micro_batch_size == 0 ? nlohmann::json("auto")
                                                                           : nlohmann::json(train.micro_batch_size)},
                          {"corpus_prepared", corpus != nullptr}};
-  if (train.micro_batch_size > 0) {
+  if (train.global_batch_tokens > 0) {
+    plan["global_batch_tokens"] = train.global_batch_tokens;
+    if (mean > 0) plan["mean_length"] = mean;
+  } else if (train.micro_batch_size > 0) {
     plan["gradient_accumulation"] = ceil_divide(per_rank, train.micro_batch_size);
   } else if (corpus != nullptr) {
     plan["gradient_accumulation_estimate"] = passes_by_tokens(config, *corpus, per_rank);
@@ -69,7 +77,7 @@ nlohmann::json run_plan(const RunConfig& config, const ShardSet* corpus) {
   for (const Split split : {Split::kTrain, Split::kValidation, Split::kTest}) {
     plan["documents"][split_name(split)] = corpus->size(split);
   }
-  const StepCounts counts = count_steps(corpus->size(Split::kTrain), train, config.validation);
+  const StepCounts counts = count_steps(corpus->size(Split::kTrain), train, config.validation, mean);
   plan["steps_per_epoch"] = counts.steps_per_epoch;
   plan["total_steps"] = counts.total_steps;
   plan["warmup_steps"] = counts.warmup_steps;
@@ -80,8 +88,14 @@ nlohmann::json run_plan(const RunConfig& config, const ShardSet* corpus) {
 std::string run_plan_text(const RunConfig& config, const nlohmann::json& plan) {
   const auto number = [&](const char* key) { return with_thousands(plan[key].get<int64_t>()); };
   std::string text = cat("Plan\n  run directory          ", config.run_dir(), "\n");
-  text += cat("  global batch           ", number("global_batch_size"), " examples over ", number("ranks"),
-              config.launch.ranks == 1 ? " rank" : " ranks", ", ", number("examples_per_rank"), " on each\n");
+  const std::string over = cat(" over ", number("ranks"), config.launch.ranks == 1 ? " rank" : " ranks");
+  if (config.train.global_batch_tokens > 0) {
+    text += cat("  global batch           about ", number("global_batch_tokens"), " tokens", over);
+    text += plan.contains("mean_length") ? cat(", about ", number("global_batch_size"), " examples\n") : "\n";
+  } else {
+    text += cat("  global batch           ", number("global_batch_size"), " examples", over, ", ",
+                number("examples_per_rank"), " on each\n");
+  }
   text += "  gradient accumulation  ";
   if (plan.contains("gradient_accumulation")) {
     text += cat(number("gradient_accumulation"), " passes per update, of at most ", config.train.micro_batch_size,
@@ -89,6 +103,8 @@ std::string run_plan_text(const RunConfig& config, const nlohmann::json& plan) {
   } else if (plan.contains("gradient_accumulation_estimate")) {
     text += cat("about ", number("gradient_accumulation_estimate"), " passes per update, of at most ",
                 kAutoTokensPerPass, " tokens (auto)\n");
+  } else if (config.train.micro_batch_size > 0) {
+    text += cat("passes of at most ", config.train.micro_batch_size, " examples\n");
   } else {
     text += cat("passes of at most ", kAutoTokensPerPass, " tokens (auto)\n");
   }

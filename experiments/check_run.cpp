@@ -4,6 +4,7 @@
 #include "core/durable.h"
 #include "core/errors.h"
 #include "core/text.h"
+#include "data/mixture.h"
 #include "data/shards.h"
 #include "data/tokenizers/tokenizer.h"
 #include "experiments/check.h"
@@ -54,6 +55,7 @@ class RunChecker {
       add("data.corpus", "corpus.empty_split", cat("the corpus has no ", split_name(split), " documents"),
           "prepare it with another split");
     }
+    guard("data.corpus", [&] { require_examples(corpus.source_shares(Split::kTrain), corpus.folder()); });
     const std::string folder = tokenizer_folder_.empty() ? config_.model.tokenizer : tokenizer_folder_;
     if (!folder.empty() && !corpus.has_tokenizer_of(folder) &&
         load_tokenizer(folder)->fingerprint() != corpus.tokenizer_fingerprint()) {

@@ -31,11 +31,17 @@ void check_whole_run(const RunConfig& config, const std::string&, ConfigReader& 
                  cat("found ", config.data.long_documents, " for a task of text pairs"),
                  "remove it: of a pair the longer text is cut first; or remove task.text_pair");
   }
-  if (config.launch.ranks > config.train.global_batch_size) {
-    reader.fault(
-        "launch.ranks", "config.conflict",
-        cat("found ", config.launch.ranks, " ranks for train.global_batch_size: ", config.train.global_batch_size),
-        "some ranks would never get an example; use fewer ranks or a larger batch");
+  if (config.train.global_batch_tokens > 0 && config.train.global_batch_tokens < config.data.max_length) {
+    reader.fault("train.global_batch_tokens", "config.range",
+                 cat("found ", config.train.global_batch_tokens,
+                     ", fewer than a sequence may have (data.max_length: ", config.data.max_length, ")"),
+                 "write at least that");
+  }
+  if (config.launch.ranks > most_examples(config.train)) {
+    reader.fault("launch.ranks", "config.conflict",
+                 cat("found ", config.launch.ranks, " ranks for train.global_batch_",
+                     config.train.global_batch_tokens > 0 ? "tokens: " : "size: ", most_examples(config.train)),
+                 "some ranks would never get an example; use fewer ranks or a larger batch");
   }
 }
 

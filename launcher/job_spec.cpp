@@ -35,11 +35,12 @@ void settle_ranks(RunConfig& config, const Origins& origins) {
     }
   }
   config.launch.ranks = world_size(slurm);
-  if (config.launch.ranks > config.train.global_batch_size) {
-    throw UserError(Fault{
-        "config.conflict", place_of(origins, "slurm.nodes"), "slurm.nodes",
-        cat("found ", config.launch.ranks, " ranks for train.global_batch_size: ", config.train.global_batch_size),
-        "some ranks would never get an example; ask for fewer, or use a larger batch"});
+  if (config.launch.ranks > most_examples(config.train)) {
+    throw UserError(
+        Fault{"config.conflict", place_of(origins, "slurm.nodes"), "slurm.nodes",
+              cat("found ", config.launch.ranks, " ranks for train.global_batch_",
+                  config.train.global_batch_tokens > 0 ? "tokens: " : "size: ", most_examples(config.train)),
+              "some ranks would never get an example; ask for fewer, or use a larger batch"});
   }
   if (slurm.cpus_per_task == 0) {
     slurm.cpus_per_task = config.launch.threads_per_rank;

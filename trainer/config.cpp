@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/text.h"
+#include "data/plan.h"
 #include "trainer/config_tables.h"
 
 namespace broadsheet {
@@ -23,7 +24,12 @@ void check_train(const TrainConfig& train, const std::string& prefix, ConfigRead
                  cat("warms up for ", shortest(train.warmup_steps), " steps of ", train.max_steps),
                  "warm up for fewer");
   }
-  if (train.micro_batch_size > train.global_batch_size) {
+  if (train.global_batch_tokens > 0 && train.global_batch_size != TrainConfig{}.global_batch_size) {
+    reader.fault(join_key(prefix, "global_batch_tokens"), "config.conflict",
+                 cat("found ", train.global_batch_tokens, " beside global_batch_size: ", train.global_batch_size),
+                 "keep one of the two");
+  }
+  if (train.global_batch_tokens == 0 && train.micro_batch_size > train.global_batch_size) {
     reader.fault(join_key(prefix, "micro_batch_size"), "config.conflict",
                  cat("found ", train.micro_batch_size, ", more than global_batch_size: ", train.global_batch_size),
                  "it counts examples per rank and pass; write at most that, or auto");
@@ -103,6 +109,8 @@ const Section<TrainConfig>& train_section() {
           .key("max_steps", &TrainConfig::max_steps, integer(0, kMost), "Above 0: ends after so many steps instead.")
           .key("global_batch_size", &TrainConfig::global_batch_size, integer(1, kMost),
                "Examples per optimizer update, over all ranks and micro-batches.")
+          .key("global_batch_tokens", &TrainConfig::global_batch_tokens, integer(0, int64_t{1} << 40),
+               "Above 0: an update has about so many tokens, special ones included, instead of so many examples.")
           .key(
               "micro_batch_size", &TrainConfig::micro_batch_size, auto_or(1),
               "Examples per rank and pass; auto fills a budget of tokens. It changes speed and memory, not the result.")
@@ -228,10 +236,19 @@ TrainConfig in_smaller_passes(TrainConfig train, int64_t divisor) {
   return train;
 }
 
-StepCounts count_steps(int64_t examples, const TrainConfig& train, const ValidationConfig& validation) {
-  BROADSHEET_ASSERT(examples >= 1 && train.global_batch_size >= 1);
+int64_t most_examples(const TrainConfig& train) {
+  return train.global_batch_tokens > 0 ? train.global_batch_tokens : train.global_batch_size;
+}
+
+StepCounts count_steps(int64_t examples, const TrainConfig& train, const ValidationConfig& validation,
+                       double mean_length) {
+  BatchPlan plan;
+  plan.examples = examples;
+  plan.global_batch_size = train.global_batch_size;
+  plan.global_batch_tokens = train.global_batch_tokens;
+  plan.mean_length = mean_length;
   StepCounts counts;
-  counts.steps_per_epoch = (examples - 1) / train.global_batch_size + 1;
+  counts.steps_per_epoch = plan.steps_per_epoch();
   const auto per_epoch = static_cast<double>(counts.steps_per_epoch);
   const auto whole = [](double steps) { return static_cast<int64_t>(std::min(steps, 1e15)); };
   counts.total_steps = train.max_steps > 0 ? train.max_steps

@@ -12,6 +12,7 @@
 namespace broadsheet {
 
 class ShardSet;
+struct TrainConfig;
 
 struct ModelConfig {
   std::string from;          // a Hugging Face folder, a run or a checkpoint; resolved path
@@ -42,12 +43,19 @@ struct DataConfig {
   int64_t max_length = 128;                 // tokens per sequence, specials included
   bool train_on_validation = false;         // nothing is validated then
   std::string long_documents = "truncate";  // truncate | head_tail | split (data/long_documents.h)
+  int64_t shuffle_block = 0;                // > 0: examples that are shuffled together first (data/shuffle.h)
+  int64_t shuffle_window = 64;              // then: so many such blocks among each other
+  std::string batches = "packed";           // packed | bucketed: like lengths together (data/step_order.h)
 };
 
 // What a run learns from and is measured on: the corpus with validation joined to training and long documents in
 // pieces, where `data` says so. `data` and `task` fit each other (check_whole_run).
 std::shared_ptr<const ShardSet> examples_of(std::shared_ptr<const ShardSet> corpus, const DataConfig& data,
                                             const TaskConfig& task);
+
+// The mean length of that in tokens as it is read, where train.global_batch_tokens needs it; else 0.
+double mean_length_of(const ShardSet& examples, const DataConfig& data, const TaskConfig& task,
+                      const TrainConfig& train);
 
 // micro_batch_size "auto" fills passes up to this many tokens.
 inline constexpr int64_t kAutoTokensPerPass = 4096;
@@ -56,6 +64,7 @@ struct TrainConfig {
   double num_train_epochs = 3;
   int64_t max_steps = 0;                         // > 0: ends there instead of after num_train_epochs
   int64_t global_batch_size = 32;                // examples per optimizer update over all ranks
+  int64_t global_batch_tokens = 0;               // > 0: about so many tokens instead of so many examples
   int64_t micro_batch_size = 0;                  // examples per rank and pass; 0 is "auto"
   int64_t tokens_per_pass = kAutoTokensPerPass;  // of "auto"; no key
   double learning_rate = 5e-5;
@@ -115,6 +124,10 @@ struct StepCounts {
   int64_t warmup_steps = 0;
   int64_t validation_every = 0;
 };
-StepCounts count_steps(int64_t examples, const TrainConfig& train, const ValidationConfig& validation);
+// `mean_length`: of the examples, where train.global_batch_tokens is given (mean_length_of).
+StepCounts count_steps(int64_t examples, const TrainConfig& train, const ValidationConfig& validation,
+                       double mean_length = 0);
+// How many examples an update has at the most, as far as the file tells.
+int64_t most_examples(const TrainConfig& train);
 
 }  // namespace broadsheet

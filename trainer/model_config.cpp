@@ -7,6 +7,7 @@
 #include "data/batch.h"
 #include "data/joined_splits.h"
 #include "data/long_documents.h"
+#include "data/step_order.h"
 #include "trainer/config_tables.h"
 
 namespace broadsheet {
@@ -157,6 +158,13 @@ const Section<TaskConfig>& task_section() {
   return section;
 }
 
+void check_data(const DataConfig& data, const std::string& prefix, ConfigReader& reader) {
+  const std::string window = join_key(prefix, "shuffle_window");
+  if (data.shuffle_block > 0 || data.shuffle_window == DataConfig{}.shuffle_window || reader.at_fault(window)) return;
+  reader.fault(window, "config.conflict", "found a window of blocks without shuffle_block",
+               "add shuffle_block: 1024, for instance, or remove it");
+}
+
 const Section<DataConfig>& data_section() {
   static const auto section =
       Section<DataConfig>()
@@ -169,8 +177,28 @@ const Section<DataConfig>& data_section() {
                "are joined.")
           .key("train_on_validation", &DataConfig::train_on_validation, boolean(),
                "Trains on the validation split too, when there is nothing left to choose: nothing is validated then, "
-               "and the last weights are the run's.");
+               "and the last weights are the run's.")
+          .key("shuffle_block", &DataConfig::shuffle_block, integer(0, 1 << 30),
+               "For disks that read faster what lies together: blocks of so many examples that lie together are "
+               "shuffled first; 0: every example by itself.")
+          .key("shuffle_window", &DataConfig::shuffle_window, integer(1, 1 << 20),
+               "Then the examples of so many blocks are shuffled among each other.")
+          .key("batches", &DataConfig::batches, one_of({{"packed", "bucketed"}, {}, {{"length", "bucketed"}}}),
+               "packed: examples come in the order of the shuffle; bucketed: within 32 global batches, those of like "
+               "length come together, and then the batches are shuffled.")
+          .check(check_data);
   return section;
+}
+
+double mean_length_of(const ShardSet& examples, const DataConfig& data, const TaskConfig& task,
+                      const TrainConfig& train) {
+  if (train.global_batch_tokens == 0) return 0;
+  PackSpec spec;
+  spec.text = task.text;
+  spec.text_pair = task.text_pair;
+  spec.max_length = data.max_length;
+  return mean_length(examples.size(Split::kTrain), examples.source_shares(Split::kTrain),
+                     [&](int64_t example) { return packed_length(examples, spec, example); });
 }
 
 std::shared_ptr<const ShardSet> examples_of(std::shared_ptr<const ShardSet> corpus, const DataConfig& data,

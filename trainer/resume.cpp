@@ -52,6 +52,11 @@ nlohmann::json run_identity(Task& task, const BatchPlan& plan, const std::string
                          {"global_batch_size", plan.global_batch_size}, {"seed", plan.seed},
                          {"sample_order_version", kSampleOrderVersion}, {"optim", options.train.optim},
                          {"parameters", sha256_hex(parameters)}};
+  // What is as it was before there was a choice is not named: checkpoints of then still go on.
+  nlohmann::json& trainer = identity["trainer"];
+  if (plan.bucketed) trainer["bucketed"] = true;
+  if (plan.shuffle.block > 0) trainer["shuffle"] = {plan.shuffle.block, plan.shuffle.window};
+  if (plan.global_batch_tokens > 0) trainer["global_batch_tokens"] = {plan.global_batch_tokens, plan.mean_length};
   return identity;
 }
 

@@ -137,7 +137,9 @@ std::vector<std::vector<int64_t>> cut(const std::vector<int64_t>& ids, const std
 
 StepBatches make_step_batches(const StepSource& source, int64_t step) {
   StepBatches made;
-  const std::vector<int64_t> ids = sample_ids(source.plan, step);
+  for (const ExampleRange& range : source.order.soon_read(step))
+    source.task.read_ahead(source.corpus, Split::kTrain, range);
+  const std::vector<int64_t> ids = source.order.examples(step);
   const std::vector<int64_t> lengths = lengths_of(source.task, source.corpus, Split::kTrain, ids);
   std::vector<std::vector<int64_t>> pieces;
   if (source.config.reduction == "consistent") {
@@ -176,6 +178,7 @@ bool uses_bf16(const std::string& precision) {
 
 double epochs_after(const BatchPlan& plan, int64_t steps) {
   const int64_t per_epoch = plan.steps_per_epoch();
+  if (plan.global_batch_tokens > 0) return static_cast<double>(steps) / static_cast<double>(per_epoch);
   const int64_t in_epoch = std::min(steps % per_epoch * plan.global_batch_size, plan.examples);
   return static_cast<double>(steps / per_epoch) + static_cast<double>(in_epoch) / static_cast<double>(plan.examples);
 }

@@ -8,6 +8,7 @@
 #include "data/plan.h"
 #include "data/shards.h"
 #include "data/step_loader.h"
+#include "data/step_order.h"
 #include "trainer/config.h"
 #include "trainer/injection.h"
 #include "trainer/optim/optimizer.h"
@@ -29,12 +30,12 @@ std::vector<std::vector<int64_t>> cut_by_length(const Task& task, const ShardSet
 // ("config.precision") for others.
 bool uses_bf16(const std::string& precision);
 
-// What this rank's batches of any step are made from. The first three are borrowed.
+// What this rank's batches of any step are made from. All but the slice are borrowed.
 struct StepSource {
   const Task& task;
   const ShardSet& corpus;
   const TrainConfig& config;
-  BatchPlan plan;
+  const StepOrder& order;
   RankSlice slice;
 };
 // A pure function of the step, for StepLoader. Thread-safe.
@@ -68,7 +69,7 @@ struct StepResult {
 // rank's own in the step before.
 StepResult run_step(const StepParts& parts, int64_t step, bool save_due, const StepWork& last_work);
 
-// Examples seen after `steps` steps, divided by N.
+// Examples seen after `steps` steps, divided by N; with global_batch_tokens, `steps` divided by those of an epoch.
 double epochs_after(const BatchPlan& plan, int64_t steps);
 
 }  // namespace broadsheet

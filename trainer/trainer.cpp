@@ -13,6 +13,7 @@
 #include "core/rank_status.h"
 #include "core/text.h"
 #include "data/plan.h"
+#include "data/step_order.h"
 #include "trainer/best_weights.h"
 #include "trainer/features.h"
 #include "trainer/health.h"
@@ -35,12 +36,23 @@ constexpr size_t kShownExamples = 64;
 constexpr double kLeastSave = 2, kSlowDisk = 100e6;  // seconds, and bytes per second
 constexpr double kCopiesSaved = 3;                   // weights and two moments
 
-BatchPlan plan_of(const ShardSet& corpus, const TrainerOptions& options) {
+BatchPlan plan_of(const Task& task, const ShardSet& corpus, const TrainerOptions& options) {
   const int64_t examples = corpus.size(Split::kTrain);
   if (examples == 0)
     throw UserError("corpus.empty_split", cat(corpus.folder(), ": the train split has no document"),
                     "prepare it with more data or another split");
-  return make_plan(examples, options.train.global_batch_size, options.seed, corpus.fingerprint());
+  BatchPlan plan = make_plan(examples, options.train.global_batch_size, options.seed, corpus.fingerprint());
+  plan.shuffle = {options.data.shuffle_block, options.data.shuffle_window};
+  plan.bucketed = options.data.batches == "bucketed";
+  std::vector<SourceShare> sources = corpus.source_shares(Split::kTrain);
+  require_examples(sources, corpus.folder());
+  if (options.train.global_batch_tokens > 0) {
+    plan.global_batch_tokens = options.train.global_batch_tokens;
+    plan.mean_length =
+        mean_length(examples, sources, [&](int64_t example) { return task.length(corpus, Split::kTrain, example); });
+  }
+  if (!sources.empty()) plan.mixture = std::make_shared<const Mixture>(std::move(sources));
+  return plan;
 }
 
 std::string metric_of(const Task& task, const TrainerOptions& options) {
@@ -87,6 +99,7 @@ class Training {
   TrainObserver& observer_;
 
   const BatchPlan plan_;
+  const StepOrder order_;
   const StepCounts counts_;
   const std::string metric_;
   const TrainConfig passes_;  // options_.train, in smaller passes where the machine needs it
@@ -119,8 +132,9 @@ Training::Training(Task& task, const ShardSet& corpus, Communicator& ranks, cons
       ranks_(ranks),
       options_(options),
       observer_(observer),
-      plan_(plan_of(corpus, options)),
-      counts_(count_steps(plan_.examples, options.train, options.validation)),
+      plan_(plan_of(task, corpus, options)),
+      order_(plan_, [&](int64_t example) { return task_.length(corpus_, Split::kTrain, example); }),
+      counts_(count_steps(plan_.examples, options.train, options.validation, plan_.mean_length)),
       metric_(metric_of(task, options)),
       passes_(in_smaller_passes(options.train, options.micro_batch_divisor)),
       gradients_(make_gradient_sum(options.train.reduction, task.parameters(), ranks,
@@ -132,7 +146,7 @@ Training::Training(Task& task, const ShardSet& corpus, Communicator& ranks, cons
       state_(fresh_state()),
       triggers_(options.checkpoints.every_minutes, options.request_file, options.end_time),
       injection_(Injection::from_environment(gradients_->trained(), ranks.rank())),
-      loader_([source = StepSource{task, corpus, passes_, plan_, {ranks.rank(), ranks.size()}}](
+      loader_([source = StepSource{task, corpus, passes_, order_, {ranks.rank(), ranks.size()}}](
                   int64_t step) { return make_step_batches(source, step); },
               counts_.total_steps, corpus.folder()),
       processes_(ranks.all_gather(cat(this_host(), ", process ", ::getpid()))) {}
@@ -256,7 +270,7 @@ void Training::note_skip(const StepResult& result) {
   std::vector<int64_t>& skipped = state_.skipped_steps;
   skipped.push_back(state_.step);
   if (ranks_.first()) {
-    const std::vector<int64_t> ids = sample_ids(plan_, state_.step - 1);
+    const std::vector<int64_t> ids = order_.examples(state_.step - 1);
     std::string examples;
     for (size_t i = 0; i < std::min(ids.size(), kShownExamples); ++i) examples += cat(i > 0 ? " " : "", ids[i]);
     log_warning(cat("step ", state_.step, ": all ranks skip this update; ", result.why,

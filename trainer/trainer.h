@@ -31,6 +31,7 @@ struct Gate {
 
 struct TrainerOptions {
   TrainConfig train;
+  DataConfig data;              // of which the order of examples is made: shuffle and batches
   ValidationConfig validation;  // metric already resolved
   CheckpointConfig checkpoints;
   uint64_t seed = 1;

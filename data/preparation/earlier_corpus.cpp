@@ -162,12 +162,34 @@ EarlierCorpus EarlierCorpus::open(const std::string& folder, std::vector<SourceF
   return earlier;
 }
 
+// Shards know their documents' sources by number where these have weights.
+static void check_weights(const nlohmann::json& before, const nlohmann::json& now, Faults& faults) {
+  const auto has_weights = [](const nlohmann::json& sources) {
+    return !sources.empty() && sources.front().contains("weight");
+  };
+  const auto same = [](nlohmann::json a, nlohmann::json b) {
+    a.erase("weight");
+    b.erase("weight");
+    return a == b;
+  };
+  bool kept = has_weights(before) == has_weights(now);
+  if (kept && has_weights(now))
+    kept = before.size() <= now.size() && std::equal(before.begin(), before.end(), now.begin(), same);
+  if (!kept)
+    faults.add({"corpus.changed",
+                {},
+                "sources",
+                "have weights, and are not those of the corpus that is added to with new ones behind them",
+                "keep the old ones as they were and in their order, or pass --replace instead of --append"});
+}
+
 void EarlierCorpus::check_configuration(const Manifest& now) const {
   nlohmann::json before = manifest.configuration, wanted = now.configuration;
   before.erase("sources");
   wanted.erase("sources");
   Faults faults;
   find_differences(before, wanted, "", faults);
+  check_weights(manifest.configuration.at("sources"), now.configuration.at("sources"), faults);
   if (manifest.tokenizer_fingerprint != now.tokenizer_fingerprint)
     faults.add({"corpus.changed",
                 {},

@@ -103,6 +103,8 @@ class Preparation {
   std::vector<PlannedShard> place_documents(PrepareReport& report);
   void check_shares(const PrepareReport& report) const;
   void check_splits(const std::vector<PlannedShard>& shards, const PrepareReport& report) const;
+  int64_t source_of(size_t chunk) const;
+  void check_weights(const std::vector<PlannedShard>& shards) const;
   template <class Action>
   void each_reject(Action action) const;
   void write_rejects(const std::string& file, bool with_earlier) const;

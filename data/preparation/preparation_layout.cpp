@@ -123,7 +123,7 @@ std::vector<PlannedShard> Preparation::place_documents(PrepareReport& report) {
       [&](size_t chunk, const ChunkView& view, size_t i) {
         const Split split = points ? points->split_of(view, i) : static_cast<Split>(view.splits[i]);
         places[i] = static_cast<char>(split);
-        planner.add(split, static_cast<int64_t>(chunk), static_cast<int64_t>(i), view.sizes[i]);
+        planner.add(split, static_cast<int64_t>(chunk), static_cast<int64_t>(i), view.sizes[i], source_of(chunk));
       },
       [&](size_t chunk) { write_scratch(placed_[chunk].keep, tag_, places); });
   report.kept = documents_ - static_cast<int64_t>(dropped.size());
@@ -151,6 +151,7 @@ void Preparation::write_layout(const std::string& file) {
   check_shares(report);
   const std::vector<PlannedShard> shards = place_documents(report);
   check_splits(shards, report);
+  check_weights(shards);
   nlohmann::json list = nlohmann::json::array();
   for (const PlannedShard& shard : shards) list.push_back(shard.json());
   const nlohmann::json layout = {{"shards", list}, {"classes", find_classes()}, {"report", report.json()}};
@@ -218,6 +219,30 @@ void Preparation::check_shares(const PrepareReport& report) const {
             "max_rejected_share",
             what,
             cat("correct the sources or the fields, or raise max_rejected_share; all of them are in ", kept_list)});
+}
+
+// Of corpus.yaml's sources, that a chunk was read from; -1 when they have no weights.
+int64_t Preparation::source_of(size_t chunk) const {
+  if (!config_.sources[0].weight) return -1;
+  const size_t earlier = earlier_ ? earlier_->manifest.sources.size() : 0;
+  return files_[static_cast<size_t>(placed_[chunk].file) - earlier].source - config_.sources.data();
+}
+
+void Preparation::check_weights(const std::vector<PlannedShard>& shards) const {
+  std::vector<bool> trains(config_.sources.size(), !config_.sources[0].weight);
+  if (earlier_)
+    for (const ManifestShard& shard : earlier_->manifest.splits.at(split_name(Split::kTrain)).shards)
+      for (const SourceRun& run : shard.sources) trains[static_cast<size_t>(run.source)] = true;
+  for (const PlannedShard& shard : shards)
+    for (const SourceRun& run : shard.sources)
+      if (shard.split == Split::kTrain) trains[static_cast<size_t>(run.source)] = true;
+  for (size_t source = 0; source < trains.size(); ++source)
+    if (!trains[source])
+      throw UserError(Fault{"corpus.empty_source",
+                            {},
+                            cat("sources[", source, "].weight"),
+                            "no document of this source is left for the train split, so it can have no share of it",
+                            "look at its filter, at clean: and at split:, or remove the source"});
 }
 
 void Preparation::check_splits(const std::vector<PlannedShard>& shards, const PrepareReport& report) const {

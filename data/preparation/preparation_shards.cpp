@@ -120,7 +120,7 @@ Manifest Preparation::list_shards() const {
     const PlannedShard& shard = layout_.shards[i];
     const nlohmann::json record = read_json(shard_record(i));
     ManifestSplit& split = manifest.splits[split_name(shard.split)];
-    split.shards.push_back({shard.file, shard.documents, layout_from(record.at("layout"))});
+    split.shards.push_back({shard.file, shard.documents, shard.sources, layout_from(record.at("layout"))});
     split.documents += shard.documents;
     for (const auto& [field, counts] : record.at("lengths").items())
       split.tokens[field] += LengthCounts::from(counts).tokens();

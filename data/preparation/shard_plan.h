@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "data/manifest.h"
 #include "data/preparation/duplicate_search.h"
 #include "data/shards.h"
 
@@ -21,6 +22,7 @@ struct PlannedShard {
   Split split = Split::kTrain;
   // Its documents are those of its split from document `first_document` of chunk `first_chunk` on, `documents` many.
   int64_t first_chunk = 0, first_document = 0, documents = 0;
+  std::vector<SourceRun> sources;  // only where the sources have weights
 
   nlohmann::json json() const;
   static PlannedShard from(const nlohmann::json& json);
@@ -31,7 +33,8 @@ class ShardPlanner {
  public:
   // `first`: the number of each split's first shard.
   explicit ShardPlanner(int64_t shard_tokens, const std::array<int64_t, 3>& first = {});
-  void add(Split split, int64_t chunk, int64_t document, int64_t size);
+  // `source`: of corpus.yaml; -1 when nobody needs to know.
+  void add(Split split, int64_t chunk, int64_t document, int64_t size, int64_t source = -1);
   // Closes the open ones. Shards by split, in order.
   std::vector<PlannedShard> finish();
 

@@ -24,6 +24,8 @@ const std::vector<std::pair<std::string, std::string>>& fixed_keys() {
       {"slurm", where},
       {"tracking", where},
       {"checkpoints", where},
+      {"train.global_batch_tokens",
+       "search train.global_batch_size: a sweep counts the steps of its trials by examples"},
       {"watchdog", where},
       {"validation.metric", "write metric: {name: ...}: trials are compared by one metric"},
       {"validation.every_steps", "set it in the run file: trials are compared at the same steps"},

@@ -56,6 +56,11 @@ class SweepChecker {
       fault("name", "config.conflict", "the run file has the same name, so both would have the same folder",
             "choose another name for the sweep");
     }
+    if (sweep_.base.train.global_batch_tokens > 0) {
+      fault("run", "config.conflict",
+            "the run file has train.global_batch_tokens, and a sweep counts the steps of its trials by examples",
+            "write train.global_batch_size in it instead");
+    }
   }
 
   void check_metric() {

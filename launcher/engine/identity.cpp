@@ -76,11 +76,18 @@ nlohmann::json checkpoint_identity(const RunConfig& config, const Tokenizer& tok
   const nlohmann::json all = to_json(config);
   nlohmann::json flat = nlohmann::json::object(), kept = nlohmann::json::object();
   flatten("", all, flat);
+  const nlohmann::json usual_order = {{"data.shuffle_block", DataConfig{}.shuffle_block},
+                                      {"data.shuffle_window", DataConfig{}.shuffle_window},
+                                      {"data.batches", DataConfig{}.batches},
+                                      {"train.global_batch_tokens", TrainConfig{}.global_batch_tokens}};
   for (const auto& [key, value] : flat.items()) {
     // Paths may change; what they hold is compared by fingerprint.
     const bool place =
         key == "name" || key == "runs_dir" || key == "data.corpus" || key == "model.from" || key == "model.tokenizer";
-    if (!place && !may_change_on_resume(key)) kept[key] = value;
+    // What is as it was before there was a choice is not named: checkpoints of then still go on.
+    const auto usual = usual_order.find(key);
+    const bool as_ever = usual != usual_order.end() && *usual == value;
+    if (!place && !as_ever && !may_change_on_resume(key)) kept[key] = value;
   }
   return {{"config", kept}, {"tokenizer", tokenizer.fingerprint()}};
 }

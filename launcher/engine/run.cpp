@@ -82,6 +82,7 @@ RunEnd run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog, Open
   // 6. The steps: packed batches, exact gradients over all ranks, validation, checkpoints; resumes by itself.
   TrainerOptions options;
   options.train = config.train;
+  options.data = config.data;
   options.validation = config.validation;
   options.checkpoints = config.checkpoints;
   options.seed = config.seed;

@@ -92,6 +92,16 @@ TEST(Plan, TheOrderDependsOnEpochSeedAndCorpus) {
   EXPECT_NE(order, epoch_order(plan_of(500, 10, 1, "another"), 0));
 }
 
+// Runs that began with the first version that had this order go on with it.
+TEST(Plan, TheOrderIsWhatItAlwaysWas) {
+  using Ids = std::vector<int64_t>;
+  const BatchPlan plan = plan_of(1000, 10, 7, "a corpus");
+  EXPECT_EQ(sample_ids(plan, 0), (Ids{51, 633, 747, 891, 671, 59, 618, 159, 344, 506}));
+  EXPECT_EQ(sample_ids(plan, 3), (Ids{219, 77, 936, 273, 716, 507, 919, 625, 105, 599}));
+  EXPECT_EQ(sample_ids(plan, 1'234'567), (Ids{85, 155, 910, 622, 996, 483, 492, 336, 475, 842}));
+  EXPECT_EQ(sample_ids(plan_of(1'000'000'007, 3, 1, "b"), 10'000'000), (Ids{571925419, 887434901, 791374341}));
+}
+
 TEST(Plan, TheOrderIsNotVisiblyPoor) {
   // 1000 positions over 10 deciles of examples, many epochs: chi-square of (position decile, example decile), 81
   // degrees of freedom; 200 would be 7 standard deviations above the mean.

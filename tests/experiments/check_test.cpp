@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "../data/corpus_fixture.h"
 #include "checkpoints/huggingface.h"
 
@@ -84,6 +86,22 @@ TEST_F(Check, AutomaticMicroBatchesAreEstimated) {
   prepare();
   const CheckReport report = check_file(folder_ / "run.yaml", {{"train.micro_batch_size", "auto"}});
   EXPECT_EQ(report.json["plan"]["gradient_accumulation_estimate"], 1);
+}
+
+TEST_F(Check, ABatchInTokensIsPlannedFromTheMeanLength) {
+  prepare();
+  const std::vector<Override> sets = {{"train.global_batch_size", "32"}, {"train.global_batch_tokens", "64"}};
+  const CheckReport report = check_file(folder_ / "run.yaml", sets);
+  const auto& plan = report.json["plan"];
+  // "the plan 7" and two special tokens, or with two figures one token more.
+  const double mean = plan["mean_length"];
+  EXPECT_GT(mean, 5);
+  EXPECT_LT(mean, 6);
+  const auto examples = static_cast<double>(plan["documents"]["train"].get<int64_t>());
+  EXPECT_EQ(plan["steps_per_epoch"], std::llround(examples * mean / 64));
+  EXPECT_EQ(plan["global_batch_size"], std::llround(64 / mean));
+  EXPECT_NE(report.text.find("global batch           about 64 tokens over 2 ranks, about "), std::string::npos)
+      << report.text;
 }
 
 TEST_F(Check, AnAbsentCorpusIsSaidAndNoFault) {

@@ -212,6 +212,17 @@ TEST(Counts, FollowFromTheExamples) {
   EXPECT_EQ(count_steps(330, train, validation).validation_every, 3);
 }
 
+TEST(Counts, OfTokensFollowFromTheMeanLength) {
+  TrainConfig train;
+  train.global_batch_tokens = 2000;
+  train.num_train_epochs = 2;
+  // Twenty examples of 100 tokens make a step; a window has 640.
+  EXPECT_EQ(count_steps(640, train, {}, 100).steps_per_epoch, 32);
+  EXPECT_EQ(count_steps(6400, train, {}, 100).total_steps, 640);
+  EXPECT_EQ(count_steps(650, train, {}, 100).steps_per_epoch, 33) << "what is left has one, however few";
+  EXPECT_EQ(count_steps(670, train, {}, 100).steps_per_epoch, 34) << "rounded: one and a half";
+}
+
 TEST(ForeignKeys, AreManyAndNoneIsOurs) {
   for (const char* kind : {"run", "corpus", "sweep"}) {
     std::set<std::string> ours;

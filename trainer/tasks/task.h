@@ -50,6 +50,8 @@ class Task {
   virtual std::shared_ptr<const ShardSet> examples_of(std::shared_ptr<const ShardSet> corpus) const { return corpus; }
   // Packed length of one document of `split` under this task's PackSpec.
   virtual int64_t length(const ShardSet& corpus, Split split, int64_t document) const = 0;
+  // The texts of these documents will be read soon (ShardSet::read_ahead).
+  virtual void read_ahead(const ShardSet& /*corpus*/, Split /*split*/, const ExampleRange& /*documents*/) const {}
   // The packed batch of these documents with its labels. `step` keys what is drawn (masking); for the validation and
   // test splits the draw is fixed, so that every evaluation scores the same positions.
   virtual Batch make_batch(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents,

@@ -127,6 +127,11 @@ std::shared_ptr<const ShardSet> TextTask::examples_of(std::shared_ptr<const Shar
   return broadsheet::examples_of(std::move(corpus), pack_spec(Split::kTrain));
 }
 
+void TextTask::read_ahead(const ShardSet& corpus, Split split, const ExampleRange& documents) const {
+  corpus.read_ahead(split, setup_.task.text, documents);
+  if (!setup_.task.text_pair.empty()) corpus.read_ahead(split, setup_.task.text_pair, documents);
+}
+
 std::vector<int64_t> first_pieces(const Batch& batch) {
   std::vector<int64_t> firsts;
   for (size_t s = 0; s < batch.documents.size(); ++s) {

@@ -49,6 +49,7 @@ class TextTask : public Task {
   const LoadReport& load_report() const override { return model_.load_report(); }
   std::shared_ptr<const ShardSet> examples_of(std::shared_ptr<const ShardSet> corpus) const override;
   int64_t length(const ShardSet& corpus, Split split, int64_t document) const override;
+  void read_ahead(const ShardSet& corpus, Split split, const ExampleRange& documents) const override;
   at::Tensor loss_sum(const Batch& batch, const PassContext& pass) override;
   void evaluate(const Batch& batch, Metrics& metrics) override;
   std::vector<Prediction> predict(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
