@@ -100,9 +100,9 @@ class RankReader {
   std::unordered_map<std::string, int> lines_;
 };
 
-// Merging by rank: of two neighbours whose bytes together are a token, the one of the least rank first. Inside a token
-// nothing can happen but what happens to its bytes alone; so a token has one pair that makes it, the two that are left
-// when all lower ranks are done.
+// Merging by rank: of two neighbours whose bytes together are a token, the one of the least rank first. As long as
+// nothing is merged across a token's ends, what happens inside is what happens to its bytes alone; so a token has one
+// pair that makes it, the two that are left of its bytes. Those may be of higher ranks than it.
 class PairsOfRanks {
  public:
   explicit PairsOfRanks(const std::vector<std::string>& tokens) {
@@ -110,15 +110,15 @@ class PairsOfRanks {
     for (size_t id = 0; id < tokens.size(); ++id)
       if (!tokens[id].empty()) ids_.emplace(tokens[id], static_cast<int32_t>(id));
   }
-  // Nothing where merging never makes the token.
+  // Nothing where merging never makes the token, of two bytes or more.
   std::optional<BpeMerge> pair(std::string_view token, int32_t rank) {
     ends_.resize(token.size() + 1);
     for (size_t i = 0; i < ends_.size(); ++i) ends_[i] = i;
     joined_.resize(token.size() - 1);
     for (size_t i = 0; i < joined_.size(); ++i) joined_[i] = rank_at(token, i);
-    for (;;) {
+    while (joined_.size() > 1) {
       const auto least = std::min_element(joined_.begin(), joined_.end());
-      if (least == joined_.end() || *least >= rank) break;
+      if (*least == kNone) return std::nullopt;
       const auto place = least - joined_.begin();
       joined_.erase(least);
       ends_.erase(ends_.begin() + place + 1);
@@ -126,14 +126,15 @@ class PairsOfRanks {
       if (at < joined_.size()) joined_[at] = rank_at(token, at);
       if (at > 0) joined_[at - 1] = rank_at(token, at - 1);
     }
-    if (joined_.size() != 1) return std::nullopt;
     return BpeMerge{find(token.substr(0, ends_[1])), find(token.substr(ends_[1])), rank};
   }
 
  private:
+  static constexpr int32_t kNone = INT32_MAX;
+
   int32_t find(std::string_view bytes) const {
     const auto found = ids_.find(bytes);
-    return found == ids_.end() ? INT32_MAX : found->second;
+    return found == ids_.end() ? kNone : found->second;
   }
   // Of parts i and i + 1 together.
   int32_t rank_at(std::string_view token, size_t i) const {

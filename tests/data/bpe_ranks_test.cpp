@@ -64,10 +64,17 @@ TEST_F(BpeRanksTest, MergesByTheRankOfWhatBecomes) {
 }
 
 // "abc" is reached through "bc" alone, though "ab" is a token as well.
-TEST_F(BpeRanksTest, FindsThePairThatLowerRanksLeave) {
+TEST_F(BpeRanksTest, FindsThePairThatIsLeft) {
   const auto tokenizer = load({"bc", "ab", "abc", "abcd"});
   EXPECT_EQ(tokenizer->encode("abcd abc ab"), (Ids{259, ' ', 258, ' ', 257}));
   EXPECT_EQ(load({"bc", "ab"})->encode("abc"), (Ids{'a', 256}));
+}
+
+TEST_F(BpeRanksTest, MakesATokenOfTwoThatHaveHigherRanks) {
+  const auto tokenizer = load({"abab", "ab"});
+  EXPECT_EQ(tokenizer->encode("ababc"), (Ids{256, 'c'}));
+  EXPECT_EQ(tokenizer->encode("cabab"), (Ids{'c', 256}));
+  EXPECT_EQ(tokenizer->encode("ababab"), (Ids{256, 257}));
 }
 
 // "abc" becomes "a", "bc"; then nothing of its bytes makes "xabc", which only a whole word can be.
