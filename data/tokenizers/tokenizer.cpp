@@ -1,6 +1,7 @@
 #include "data/tokenizers/tokenizer.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/durable.h"
@@ -34,6 +35,34 @@ std::unique_ptr<Tokenizer> load_tokenizer_json(const std::string& folder, const 
   return std::make_unique<WordPieceTokenizer>(std::move(spec), file);
 }
 
+std::vector<std::string> rank_files(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, none))
+    if (entry.path().extension() == ".tiktoken") names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// The file says nothing of the words that merges must not cross: those of later vocabularies are not GPT-2's.
+std::unique_ptr<Tokenizer> load_ranks(const std::string& folder, const std::vector<std::string>& names) {
+  const std::string file = cat(folder, "/", names.front());
+  if (names.size() > 1)
+    throw UserError(Fault{"tokenizer.ambiguous",
+                          {folder, 0, 0},
+                          "",
+                          cat("has ", join(names, " and "), ": wanted one file of ranks"),
+                          "leave one of them in the folder"});
+  for (const char* other : {"cl100k_base", "o200k_base", "o200k_harmony"})
+    if (names.front() == cat(other, ".tiktoken"))
+      throw UserError(Fault{"tokenizer.unsupported",
+                            {file, 0, 0},
+                            "",
+                            cat("the words of ", other, " are not in this version, which cuts as GPT-2 does"),
+                            "use a vocabulary with GPT-2's words, such as gpt2"});
+  return std::make_unique<BpeTokenizer>(read_bpe_ranks(folder, file), file);
+}
+
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& folder) {
@@ -41,15 +70,18 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::string& folder) {
   if (exists(file("tokenizer.json"))) return load_tokenizer_json(folder, file("tokenizer.json"));
   if (exists(file("vocab.txt"))) return std::make_unique<WordPieceTokenizer>(read_vocab_txt(folder), file("vocab.txt"));
   if (exists(file("vocab.json"))) return std::make_unique<BpeTokenizer>(read_bpe_folder(folder), file("vocab.json"));
-  throw UserError(Fault{"tokenizer.missing",
-                        {folder, 0, 0},
-                        "",
-                        exists(folder) ? "has neither tokenizer.json nor vocab.txt nor vocab.json" : "does not exist",
-                        "name a folder with a tokenizer's files"});
+  const std::vector<std::string> ranks = rank_files(folder);
+  if (!ranks.empty()) return load_ranks(folder, ranks);
+  throw UserError(Fault{
+      "tokenizer.missing",
+      {folder, 0, 0},
+      "",
+      exists(folder) ? "has neither tokenizer.json nor vocab.txt nor vocab.json nor *.tiktoken" : "does not exist",
+      "name a folder with a tokenizer's files"});
 }
 
 std::vector<std::string> tokenizer_files(const std::string& folder) {
-  std::vector<std::string> names;
+  std::vector<std::string> names = rank_files(folder);
   for (const char* name : {"tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
                            "special_tokens_map.json", "added_tokens.json"})
     if (exists(cat(folder, "/", name))) names.push_back(name);

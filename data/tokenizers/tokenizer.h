@@ -39,12 +39,13 @@ class Tokenizer {
 
 // Reads `folder`/tokenizer.json (WordPiece or byte-level BPE), else vocab.txt (WordPiece; + tokenizer_config.json:
 // do_lower_case, strip_accents, tokenize_chinese_chars), else vocab.json and merges.txt (BPE; + tokenizer_config.json:
-// add_prefix_space). The truncation and padding that some tokenizer.json files bake in are ignored.
-// Throws UserError ("tokenizer.*") naming file and key; sizes are checked before memory is taken.
+// add_prefix_space), else the one *.tiktoken (BPE by ranks, with GPT-2's words; + added_tokens.json). The truncation
+// and padding that some tokenizer.json files bake in are ignored. Throws UserError ("tokenizer.*") naming file and key;
+// sizes are checked before memory is taken.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& folder);
 
 // Names of the files in `folder` that make up its tokenizer (tokenizer.json, vocab.txt, vocab.json, merges.txt,
-// tokenizer_config.json, special_tokens_map.json, ...): what a model folder of ours must carry along.
+// tokenizer_config.json, special_tokens_map.json, *.tiktoken, ...): what a model folder of ours must carry along.
 std::vector<std::string> tokenizer_files(const std::string& folder);
 
 // Cuts the ends of two sequences until a.size() + b.size() <= budget, the longer one first, as "longest_first" of

@@ -5,6 +5,7 @@ foreach(part corpora random code_points pairs decode)
 endforeach()
 # All of it in one: most of its time goes into training the tokenizers.
 broadsheet_peer_test(bpe bpe_parity.py $<TARGET_FILE:tokenize_lines>)
+broadsheet_peer_test(ranks ranks_parity.py $<TARGET_FILE:tokenize_lines>)
 # Ours against them on the clock, for benchmarks/corpus/tokenizers/run.sh.
 add_executable(tokenize_texts ${PROJECT_SOURCE_DIR}/benchmarks/corpus/tokenizers/tokenize_texts.cpp)
 target_link_libraries(tokenize_texts PRIVATE data)

@@ -51,7 +51,7 @@ void check_setup(const TaskSetup& setup) {
                 {},
                 "model.tokenizer",
                 "no tokenizer",
-                "name a folder with tokenizer.json, vocab.txt or vocab.json"});
+                "name a folder with tokenizer.json, vocab.txt, vocab.json or *.tiktoken"});
   } else if (setup.tokenizer->vocab_size() > setup.bert.vocab_size) {
     faults.add({"model.vocab_size",
                 {},

@@ -3,7 +3,7 @@
 texts one), and the tokenizers for them.
 
 wordpiece-english is MiniLM's; the others are trained on every fourth text: wordpiece-chinese with 12,000 tokens,
-bpe-english with 30,000, bpe-chinese with 20,000.
+bpe-english with 30,000, bpe-chinese with 20,000. gpt2-english and gpt2-chinese are both GPT-2's real vocabulary.
 
 English: VADER's four files, Guardian headlines, film reviews. Chinese: People's Daily of January 1998 without its tags,
 and product reviews. All from .cache/data, where `./dev test` puts them.
@@ -21,6 +21,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[2] / "tests" / "peers"))
 import fetch_data  # noqa: E402
+import ranks_parity  # noqa: E402
 
 
 def lines_of(path):
@@ -82,6 +83,9 @@ def main():
         (out / f"{name}.txt").write_text("".join(text.replace("\r", " ") + "\n" for text in list(once)[::part]), encoding="utf-8")
         written[name] = list(once)[::4]
         print(f"{name}: {len(once)} texts, one of {part} written, {(out / f'{name}.txt').stat().st_size / 1e6:.2f} MB")
+    gpt2 = ranks_parity.as_tokenizers(ranks_parity.read_ranks(data / "gpt2" / "gpt2.tiktoken"))
+    for language in written:
+        save(gpt2, out / f"gpt2-{language}")
     (out / "wordpiece-english").mkdir(exist_ok=True)
     shutil.copy(data / "minilm" / "tokenizer.json", out / "wordpiece-english")
     save(wordpiece(written["chinese"], 12_000), out / "wordpiece-chinese")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # run.sh BUILD OUT [ROUNDS [PART]]: our tokenizer and others in turn, each in a fresh process; then summarize.py's table.
-# PART: of so many texts one takes part.
+# PART: of so many texts one takes part. KINDS in the environment: not all tokenizers, such as KINDS=gpt2.
 # nanotoken and gigatoken take part in one round where they are in OUT/packages (pip install --no-deps --target).
 set -eu
 build=$1 out=$2 rounds=${3:-5} part=${4:-1}
@@ -20,7 +20,7 @@ one() {
     "$kind" "$language" "$threads" "$round" "${line#\{}" >>"$out/runs.jsonl"
 }
 
-for kind in wordpiece bpe; do
+for kind in ${KINDS:-wordpiece bpe gpt2}; do
   for language in english chinese; do
     for threads in 1 2; do
       for round in $(seq "$rounds"); do
