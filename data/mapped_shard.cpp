@@ -17,13 +17,11 @@ namespace {
   throw UserError("corpus.shard", cat(path, ": ", what), "copy the corpus again, or prepare it again");
 }
 
-void check_offsets(const std::string& path, const std::string& name, std::span<const int64_t> offsets,
-                   int64_t documents, size_t end) {
+void check_ends(const std::string& path, const std::string& name, std::span<const int64_t> offsets, int64_t documents,
+                size_t end) {
   const auto bad = [&](const char* what) { bad_shard(path, cat("offsets of field ", name, " ", what)); };
   if (static_cast<int64_t>(offsets.size()) != documents + 1) bad("are too few or too many");
   if (offsets.front() != 0 || offsets.back() != static_cast<int64_t>(end)) bad("point outside");
-  for (size_t i = 1; i < offsets.size(); ++i)
-    if (offsets[i] < offsets[i - 1]) bad("do not ascend");
 }
 
 void check_size(const std::string& path, uint64_t expected) {
@@ -82,9 +80,30 @@ std::string shard_structure(const std::string& path, std::string_view bytes, con
   return sha.hex();
 }
 
+std::pair<size_t, size_t> MappedShard::between(std::span<const int64_t> offsets, size_t row, size_t end) const {
+  const int64_t first = offsets[row], last = offsets[row + 1];
+  if (first < 0 || first > last || last > static_cast<int64_t>(end)) bad_shard(path_, "offsets do not ascend");
+  return {static_cast<size_t>(first), static_cast<size_t>(last)};
+}
+
+std::pair<size_t, size_t> MappedShard::bounds(const Column& column, size_t row) const {
+  return between(column.offsets, row, column.size);
+}
+
+std::pair<size_t, size_t> MappedShard::item_bounds(const Column& column, size_t item) const {
+  return between(column.items, item, column.bytes.size());
+}
+
+void MappedShard::check_offsets() const {
+  for (const Column& column : columns_) {
+    for (size_t row = 0; row + 1 < column.offsets.size(); ++row) bounds(column, row);
+    for (size_t item = 0; item + 1 < column.items.size(); ++item) item_bounds(column, item);
+  }
+}
+
 TokenIds MappedShard::tokens(const Column& column, size_t row) const {
   file_.require_readable(&column.offsets[row], 2 * sizeof column.offsets[row]);
-  const auto begin = static_cast<size_t>(column.offsets[row]), end = static_cast<size_t>(column.offsets[row + 1]);
+  const auto [begin, end] = bounds(column, row);
   const TokenIds ids = column.tokens.subspan(begin, end - begin);
   file_.require_readable(ids.data(), ids.size_bytes());
   return ids;
@@ -119,12 +138,13 @@ std::unique_ptr<MappedShard> MappedShard::open(const std::string& path, const Ex
         view(column.bytes, path, bytes, layout, folder + "/bytes");
         if (column.items.empty()) bad_shard(path, cat("dataset ", folder, "/items is empty"));
         end = column.items.size() - 1;
-        check_offsets(path, name, column.items, static_cast<int64_t>(end), column.bytes.size());
+        check_ends(path, name, column.items, static_cast<int64_t>(end), column.bytes.size());
       } else {
         view(column.labels, path, bytes, layout, folder + "/values");
         end = column.labels.size();
       }
-      check_offsets(path, name, column.offsets, expected.documents, end);
+      check_ends(path, name, column.offsets, expected.documents, end);
+      column.size = end;
     } else if (kind == FieldKind::kLabel) {
       view(column.labels, path, bytes, layout, folder + "/values");
       one_each(folder, column.labels.size());

@@ -146,7 +146,9 @@ std::unique_ptr<MappedShard> Removal::open(const ManifestShard& shard) const {
   expected.documents = shard.documents;
   expected.layout = shard.layout;
   expected.size = manifest_.files.at(shard.file).size;
-  return MappedShard::open(folder_ + "/" + shard.file, expected);
+  auto mapped = MappedShard::open(folder_ + "/" + shard.file, expected);
+  mapped->check_offsets();  // they are followed as they are
+  return mapped;
 }
 
 Rows Removal::rows_of(const MappedShard& shard, std::set<std::string, std::less<>>& unknown) const {

@@ -63,9 +63,9 @@ struct ShardLayout {
 ShardLayout write_shard(const std::string& path, const ShardData& data);
 // ShardLayout::structure of a file's bytes. UserError("corpus.shard") when datasets overlap or lie outside.
 std::string shard_structure(const std::string& path, std::string_view bytes, const ShardLayout& layout);
-// A shard, memory-mapped read-only. Everything but ids and labels is checked when it is opened: size, layout against
-// the file, structure (HDF5's own bytes, so that it is the very file that was written) and offsets against what they
-// point into. ShardSet checks ids and labels when they are asked for.
+// A shard, memory-mapped read-only. Checked when it is opened: size, layout against the file, structure (HDF5's own
+// bytes, so that it is the very file that was written), and where offsets begin and end. Checked when they are asked
+// for, so that opening costs nothing for each document: a document's own offsets and, by ShardSet, ids and labels.
 class MappedShard {
  public:
   struct Column {
@@ -74,6 +74,7 @@ class MappedShard {
     std::span<const int64_t> offsets, items;
     std::span<const int32_t> labels;
     std::span<const double> numbers;
+    size_t size = 0;  // of what the offsets point into: tokens, bytes, labels or items
   };
   struct Expected {
     std::vector<std::pair<std::string, FieldKind>> fields;
@@ -87,14 +88,21 @@ class MappedShard {
 
   int64_t documents() const { return documents_; }
   const Column& column(size_t field) const { return columns_[field]; }
+  // Where [begin, end) the elements of one row lie, and the bytes of one item of a list. UserError("corpus.shard") when
+  // they do not ascend.
+  std::pair<size_t, size_t> bounds(const Column& column, size_t row) const;
+  std::pair<size_t, size_t> item_bounds(const Column& column, size_t item) const;
+  void check_offsets() const;  // all of them
   // Token ids of one row of a text column. RunError("io.read") as MappedFile::require_readable().
   TokenIds tokens(const Column& column, size_t row) const;
   std::span<const int32_t> source_files() const { return source_files_; }
   std::span<const int64_t> source_lines() const { return source_lines_; }
 
  private:
-  explicit MappedShard(const std::string& path) : file_(path) {}
+  explicit MappedShard(const std::string& path) : path_(path), file_(path) {}
+  std::pair<size_t, size_t> between(std::span<const int64_t> offsets, size_t row, size_t end) const;
 
+  std::string path_;
   MappedFile file_;
   int64_t documents_ = 0;
   std::vector<Column> columns_;

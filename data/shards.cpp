@@ -24,9 +24,8 @@ uint32_t largest_of(std::span<const T> ids) {
   return largest;
 }
 
-std::string text_between(std::span<const char> bytes, std::span<const int64_t> offsets, size_t row) {
-  const auto begin = static_cast<size_t>(offsets[row]), end = static_cast<size_t>(offsets[row + 1]);
-  return {bytes.data() + begin, end - begin};
+std::string text_between(std::span<const char> bytes, std::pair<size_t, size_t> bounds) {
+  return {bytes.data() + bounds.first, bounds.second - bounds.first};
 }
 
 class Hdf5ShardSet : public ShardSet {
@@ -83,8 +82,8 @@ class Hdf5ShardSet : public ShardSet {
       const auto rows =
           static_cast<size_t>(std::min(documents.end - document, shard->documents() - static_cast<int64_t>(row)));
       const MappedShard::Column& column = shard->column(index);
-      const auto begin = static_cast<size_t>(column.offsets[row]),
-                 end = static_cast<size_t>(column.offsets[row + rows]);
+      const size_t begin = shard->bounds(column, row).first, end = shard->bounds(column, row + rows - 1).second;
+      if (end < begin) return;  // damaged: who reads it says so
       const auto tokens = column.tokens.subspan(begin, end - begin);
       broadsheet::read_ahead(tokens.data(), tokens.size_bytes());
       document += static_cast<int64_t>(rows);
@@ -111,7 +110,8 @@ class Hdf5ShardSet : public ShardSet {
     const size_t index = find(text_field, "text", [](FieldKind kind) { return kind == FieldKind::kText; });
     const auto [shard, row] = locate(split, document);
     const MappedShard::Column& column = shard->column(index);
-    return column.offsets[row + 1] - column.offsets[row];
+    const auto [begin, end] = shard->bounds(column, row);
+    return static_cast<int64_t>(end - begin);
   }
 
   int32_t label(Split split, const std::string& label_field, int64_t document) const override {
@@ -128,7 +128,7 @@ class Hdf5ShardSet : public ShardSet {
                               [](FieldKind kind) { return kind == FieldKind::kLabels || kind == FieldKind::kTags; });
     const auto [shard, row] = locate(split, document);
     const MappedShard::Column& column = shard->column(index);
-    const auto begin = static_cast<size_t>(column.offsets[row]), end = static_cast<size_t>(column.offsets[row + 1]);
+    const auto [begin, end] = shard->bounds(column, row);
     const std::span<const int32_t> ids = column.labels.subspan(begin, end - begin);
     if (!ids.empty() && largest_of(ids) >= manifest_.fields[index].classes.size()) damaged(split, document, name);
     return {ids.begin(), ids.end()};
@@ -139,9 +139,9 @@ class Hdf5ShardSet : public ShardSet {
     const auto [shard, row] = locate(split, document);
     const MappedShard::Column& column = shard->column(index);
     std::vector<std::string> items;
-    for (auto item = static_cast<size_t>(column.offsets[row]); item < static_cast<size_t>(column.offsets[row + 1]);
-         ++item)
-      items.push_back(text_between(column.bytes, column.items, item));
+    const auto [begin, end] = shard->bounds(column, row);
+    for (size_t item = begin; item < end; ++item)
+      items.push_back(text_between(column.bytes, shard->item_bounds(column, item)));
     return items;
   }
 
@@ -154,7 +154,8 @@ class Hdf5ShardSet : public ShardSet {
   std::string string(Split split, const std::string& name, int64_t document) const override {
     const size_t index = find(name, "id, group, category or split", is_string_kind);
     const auto [shard, row] = locate(split, document);
-    return text_between(shard->column(index).bytes, shard->column(index).offsets, row);
+    const MappedShard::Column& column = shard->column(index);
+    return text_between(column.bytes, shard->bounds(column, row));
   }
 
  private:

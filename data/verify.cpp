@@ -32,6 +32,8 @@ void read_everything(const ShardSet& corpus) {
           corpus.label(split, field.name, document);
         else if (has_classes(field.kind))
           corpus.labels(split, field.name, document);
+        if (is_string_kind(field.kind)) corpus.string(split, field.name, document);
+        if (field.kind == FieldKind::kList) corpus.list(split, field.name, document);
       }
 }
 

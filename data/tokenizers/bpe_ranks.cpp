@@ -149,7 +149,7 @@ class PairsOfRanks {
 void read_special_tokens(const std::string& folder, const std::string& file, BpeSpec& spec) {
   const std::string sidecar = folder + "/added_tokens.json";
   const Json tokens = exists(sidecar) ? read_tokenizer_json_file(sidecar) : Json{{kEnd, spec.vocabulary.size()}};
-  const Section section(sidecar, "", tokens);
+  const JsonSection section(sidecar, "", tokens);
   const auto highest = static_cast<int64_t>(spec.vocabulary.size() + tokens.size()) - 1;
   for (const auto& [text, value] : tokens.items()) {
     const auto id = static_cast<size_t>(section.integer_in(text, value, 0, highest));

@@ -187,7 +187,7 @@ TEST(Shard, OffsetsOfListsAreCheckedBeforeTheyAreFollowed) {
                                          .layout = write_shard(path, data),
                                          .documents = 2,
                                          .size = std::filesystem::file_size(path)};
-    return user_error_codes([&] { MappedShard::open(path, expected); });
+    return user_error_codes([&] { MappedShard::open(path, expected)->check_offsets(); });
   };
   const Texts refused = {"corpus.shard"};
   EXPECT_EQ(codes({0, 1, 2}, {0, 3, 4}), Texts());

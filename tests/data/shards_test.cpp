@@ -196,7 +196,7 @@ std::vector<std::string> map_codes(const std::string& path, const ShardLayout& l
                                  .layout = layout,
                                  .documents = documents,
                                  .size = std::filesystem::file_size(path)};
-  return user_error_codes([&] { MappedShard::open(path, expected); });
+  return user_error_codes([&] { MappedShard::open(path, expected)->check_offsets(); });
 }
 
 const std::vector<std::string> kRefused = {"corpus.shard"};
