@@ -48,21 +48,26 @@ class Days(unittest.TestCase):
         done = broadsheet("verify", self.folder / "corpus")
         self.assertEqual(done.returncode, DONE, done.stdout + done.stderr)
 
-    def kill_at_random_moments(self, times, *arguments):
-        """Repeats the command until it ends by itself; it is killed at most `times` times."""
+    def restore(self, kept):
+        shutil.rmtree(self.folder / "corpus")
+        shutil.copytree(kept, self.folder / "corpus")
+
+    def kill_at_random_moments(self, times, seconds, kept, *arguments):
+        """Kills the command `times` times within the `seconds` that it takes by itself; once the corpus is the new one,
+        it begins again with the old one, which is in `kept`."""
         generator = random.Random(7)
         before = self.manifest()
         killed = 0
         for _ in range(times):
             process = subprocess.Popen(harness.command("prepare", self.folder / "corpus.yaml", *arguments), text=True,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=harness.environment())
-            time.sleep(generator.uniform(0.005, 0.35))
+            time.sleep(generator.uniform(0, seconds))
             process.send_signal(signal.SIGKILL)
             process.wait()
             killed += process.returncode == -signal.SIGKILL
             self.assert_whole()
             if self.manifest() != before:
-                break
+                self.restore(kept)
         return killed
 
     def manifest(self):
@@ -73,26 +78,28 @@ class Days(unittest.TestCase):
         first = self.files()
         shutil.copytree(self.folder / "corpus", self.folder / "first")
         self.write_day(2, 700)
+        begin = time.monotonic()
         added = self.answer("--append", "--ranks", "2")["added"]
+        seconds = time.monotonic() - begin
         self.assertEqual(added["files"], ["2.jsonl"])
         self.assertGreater(added["kept"], 600)
         grown = self.files()
         for name, digest in first.items():
             if name not in ("corpus/corpus.json", "corpus/rejected.jsonl"):
                 self.assertEqual(grown[name], digest, name)
-        shutil.rmtree(self.folder / "corpus")
-        shutil.move(self.folder / "first", self.folder / "corpus")
-        killed = self.kill_at_random_moments(8, "--append", "--ranks", "2")
+        self.restore(self.folder / "first")
+        killed = self.kill_at_random_moments(8, seconds, self.folder / "first", "--append", "--ranks", "2")
         self.answer("--append")
         self.assertEqual(self.files(), grown)
 
         shutil.copytree(self.folder / "corpus", self.folder / "grown")
         (self.folder / "withdrawn").write_text("day1-d7\nday2-d3\nday2-d699\n")
+        begin = time.monotonic()
         self.assertEqual(self.answer("--remove", f"@{self.folder}/withdrawn")["removed"], 3)
+        seconds = time.monotonic() - begin
         shrunk = self.files()
-        shutil.rmtree(self.folder / "corpus")
-        shutil.move(self.folder / "grown", self.folder / "corpus")
-        killed += self.kill_at_random_moments(8, "--remove", f"@{self.folder}/withdrawn")
+        self.restore(self.folder / "grown")
+        killed += self.kill_at_random_moments(8, seconds, self.folder / "grown", "--remove", f"@{self.folder}/withdrawn")
         self.assertIn(self.prepare("--remove", f"@{self.folder}/withdrawn").returncode, (DONE, USER))
         self.assertEqual(self.files(), shrunk)
         self.assertGreater(killed, 3)
