@@ -1,5 +1,5 @@
-// prepare_rows CSV TOKENIZER OUTPUT [THRESHOLD]: prepares a corpus of the columns id, text, mood, score, topics and history, for
-// corpus_h5py.py; with a threshold without near-duplicates, for near_duplicates.py.
+// prepare_rows CSV TOKENIZER OUTPUT [THRESHOLD]: prepares a corpus of the columns id, text, mood, score, topics and
+// history, for corpus_h5py.py; with a threshold without near-duplicates, for near_duplicates.py.
 #include <cstdlib>
 #include <iostream>
 
