@@ -68,8 +68,8 @@ def bpe_json():
 
 def corpus_manifest():
     shard = {"file": "train-00000.h5", "documents": 2, "structure": "0" * 64,
-             "datasets": {"fields/text/tokens": {"offset": 2048, "count": 9, "width": 4}}}
-    return {"format": "broadsheet corpus", "version": 1, "name": "n", "tokenizer": {"fingerprint": "f", "vocab_size": 9},
+             "datasets": {"fields/text/tokens": {"offset": 2048, "count": 9, "width": 2}}}
+    return {"format": "broadsheet corpus", "version": 2, "name": "n", "tokenizer": {"fingerprint": "f", "vocab_size": 9},
             "fields": [{"name": "text", "kind": "text"}, {"name": "mood", "kind": "label", "classes": ["bad", "good"]}],
             "splits": {"train": {"documents": 2, "tokens": {"text": 9}, "shards": [shard]},
                        "validation": {"documents": 0, "tokens": {"text": 0}, "shards": []},

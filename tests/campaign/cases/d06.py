@@ -176,7 +176,7 @@ def read_texts(corpus, vocabulary):
         for shard in split["shards"]:
             content = (corpus / shard["file"]).read_bytes()
             ids, places = column(content, shard, "id/bytes", "B"), column(content, shard, "id/offsets", "q")
-            tokens, offsets = column(content, shard, "comment/tokens", "i"), column(content, shard, "comment/offsets", "q")
+            tokens, offsets = column(content, shard, "comment/tokens", "H"), column(content, shard, "comment/offsets", "q")
             for d in range(shard["documents"]):
                 name = bytes(ids[places[d]:places[d + 1]]).decode()
                 texts[name] = "".join(words[token] for token in tokens[offsets[d]:offsets[d + 1]])
