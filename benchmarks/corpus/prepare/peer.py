@@ -30,7 +30,7 @@ def count(corpus, out):
     theirs = datasets.load_from_disk(out).data.column("input_ids")
     theirs = len(theirs), pyarrow.compute.sum(pyarrow.compute.list_value_length(theirs)).as_py()
     documents = tokens = 0
-    for path in pathlib.Path(corpus).glob("*.h5"):
+    for path in pathlib.Path(corpus).glob("[!s]*.h5"):
         with h5py.File(path) as file:
             documents += len(file["fields/text/offsets"]) - 1
             tokens += len(file["fields/text/tokens"])
