@@ -22,6 +22,15 @@ inline void append(std::vector<ExampleRange>& ranges, const ExampleRange& range)
   }
 }
 
+// Number `index` of all that are in the ranges, in their order; -1 when they hold fewer.
+inline int64_t example_at(const std::vector<ExampleRange>& ranges, int64_t index) {
+  for (const ExampleRange& range : ranges) {
+    if (index < range.size()) return range.begin + index;
+    index -= range.size();
+  }
+  return -1;
+}
+
 // A source whose share of the training examples corpus.yaml gives (data/mixture.h): its examples, in ranges that
 // ascend, and its weight, a whole number.
 struct SourceShare {

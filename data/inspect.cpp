@@ -33,9 +33,7 @@ nlohmann::json length_summary(const LengthCounts& lengths) {
 
 // With the tokens that each max_length leaves out.
 nlohmann::json text_lengths(const ShardSet& corpus, Split split, const std::string& field) {
-  LengthCounts lengths;
-  for (int64_t document = 0; document < corpus.size(split); ++document)
-    lengths.add(corpus.token_count(split, field, document));
+  const LengthCounts lengths = lengths_of(corpus, split, field);
   nlohmann::json json = length_summary(lengths);
   if (lengths.documents() == 0) return json;
   for (const auto& [max_length, tokens] : lengths.left_out()) json["left_out"][std::to_string(max_length)] = tokens;

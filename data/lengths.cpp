@@ -32,15 +32,18 @@ LengthCounts LengthCounts::between(std::span<const int64_t> offsets) {
   return lengths;
 }
 
+LengthCounts lengths_of(const ShardSet& corpus, Split split, const std::string& field) {
+  LengthCounts lengths;
+  for (int64_t document = 0; document < corpus.size(split); ++document)
+    lengths.add(corpus.token_count(split, field, document));
+  return lengths;
+}
+
 std::map<std::string, LengthCounts> lengths_of(const ShardSet& corpus) {
   std::map<std::string, LengthCounts> lengths;
-  for (const FieldInfo& field : corpus.fields()) {
-    if (field.kind != FieldKind::kText) continue;
-    LengthCounts& counts = lengths[field.name];
+  for (const FieldInfo& field : corpus.fields())
     for (const Split split : kAllSplits)
-      for (int64_t document = 0; document < corpus.size(split); ++document)
-        counts.add(corpus.token_count(split, field.name, document));
-  }
+      if (field.kind == FieldKind::kText) lengths[field.name].add(lengths_of(corpus, split, field.name));
   return lengths;
 }
 

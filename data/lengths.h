@@ -44,7 +44,8 @@ class LengthCounts {
   int64_t documents_ = 0, tokens_ = 0;
 };
 
-// By text field, over all splits.
+// Of a text field in one split; and by text field, over all splits.
+LengthCounts lengths_of(const ShardSet& corpus, Split split, const std::string& field);
 std::map<std::string, LengthCounts> lengths_of(const ShardSet& corpus);
 
 // What a report and a manifest keep of them.

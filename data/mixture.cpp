@@ -100,12 +100,8 @@ Mixture::Draw Mixture::at(int64_t position) const {
 }
 
 int64_t Mixture::example(int64_t source, int64_t index) const {
-  for (const ExampleRange& range : sources_[static_cast<size_t>(source)].ranges) {
-    if (index < range.size()) return range.begin + index;
-    index -= range.size();
-  }
-  BROADSHEET_ASSERT(!"the source has as many examples");
-  return -1;
+  BROADSHEET_ASSERT(index >= 0 && index < size(source));
+  return example_at(sources_[static_cast<size_t>(source)].ranges, index);
 }
 
 std::vector<ExampleRange> Mixture::examples(int64_t source, ExampleRange indices) const {

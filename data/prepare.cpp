@@ -167,20 +167,6 @@ PrepareReport lead(Order& order, const Places& places, const PrepareOptions& opt
   return report;
 }
 
-// The lock lies beside the corpus, in a folder that others use for theirs: it is the corpus that is in use.
-FolderLock lock_output(const Places& places, const Incarnation& incarnation) {
-  try {
-    return FolderLock::acquire(places.lock(), incarnation);
-  } catch (const UserError& error) {
-    const std::optional<LockHolder> holder = look_at_lock(places.lock());
-    if (!holder) throw;
-    throw UserError("lock.held",
-                    cat(places.output, ": is being prepared by process ", holder->process, " on ", holder->host, " (",
-                        holder->command, ")"),
-                    error.faults().front().remedy);
-  }
-}
-
 // Nothing is new: what is known must be what it was, and what killed ones have left goes.
 PrepareReport add_nothing(const Order& order, const Places& places) {
   for (const EarlierCorpus::Known& known : order.earlier->known) known.check();
@@ -232,7 +218,7 @@ PrepareReport prepare_corpus(const CorpusConfig& config, const PrepareOptions& o
   }
   std::optional<Order> order(std::in_place, config);  // what is wrong with it is said before anything is made
   make_folders(parent_folder(places.output));
-  const FolderLock lock = lock_output(places, options.incarnation);
+  const FolderLock lock = places.hold(options.incarnation);
   CorpusConfig spooled = config;
   std::optional<SpooledInput> input;
   if (reads_standard_input(config)) {

@@ -240,13 +240,6 @@ void Removal::count_lengths(const ManifestShard& shard, const Rows* rows) {
   }
 }
 
-int64_t tokens_of(const Manifest& manifest) {
-  int64_t all = 0;
-  for (const auto& [split, part] : manifest.splits)
-    for (const auto& [field, tokens] : part.tokens) all += tokens;
-  return all;
-}
-
 void Removal::stage(const std::string& staged) {
   PrepareReport counts = PrepareReport::from(manifest_.counts);
   for (auto& [split, part] : manifest_.splits) {
@@ -269,8 +262,11 @@ void Removal::stage(const std::string& staged) {
     counts.kept -= counts.documents_by_split[split] - part.documents;
     counts.documents_by_split[split] = part.documents;
   }
-  counts.tokens = tokens_of(manifest_);
-  for (const auto& [field, lengths] : lengths_) counts.lengths[field] = LengthSummary::of(lengths);
+  counts.tokens = 0;
+  for (const auto& [field, lengths] : lengths_) {
+    counts.tokens += lengths.tokens();
+    counts.lengths[field] = LengthSummary::of(lengths);
+  }
   manifest_.counts = counts.counts();
   sync_folder(staged);
   write_file_durably(staged + "/" + kManifestName, manifest_.dump());
@@ -334,7 +330,7 @@ RemoveReport remove_documents(const CorpusConfig& config, const std::vector<std:
   if (config.output.empty()) throw UserError("corpus.output", "output: is not set", "name the corpus's folder");
   const Places places(config);
   std::optional<FolderLock> lock;
-  if (!options.dry_run && exists(places.output)) lock.emplace(FolderLock::acquire(places.lock(), options.incarnation));
+  if (!options.dry_run && exists(places.output)) lock.emplace(places.hold(options.incarnation));
   Removal removal(places.output, ids);
   const std::string record = places.scratch() + "/" + kRecordName, staged = places.scratch() + "/corpus";
   const std::set<std::string> sorted(ids.begin(), ids.end());

@@ -20,16 +20,8 @@ constexpr uint64_t kStepsKey = 0x7374657073;
 double mean_of(const std::vector<ExampleRange>& ranges, int64_t size, const LengthOf& length) {
   const int64_t measured = std::min(size, kMeasured);
   int64_t sum = 0;
-  for (int64_t i = 0; i < measured; ++i) {
-    int64_t index = measured == size ? i : permuted(kMeasureKey, size, i);
-    for (const ExampleRange& range : ranges) {
-      if (index < range.size()) {
-        sum += length(range.begin + index);
-        break;
-      }
-      index -= range.size();
-    }
-  }
+  for (int64_t i = 0; i < measured; ++i)
+    sum += length(example_at(ranges, measured == size ? i : permuted(kMeasureKey, size, i)));
   return measured == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(measured);
 }
 

@@ -24,7 +24,7 @@ std::string check_file(const std::string& path, const ManifestFile& listed) {
 
 // Reads every id and label once: ShardSet checks what it hands out.
 void read_everything(const ShardSet& corpus) {
-  for (const Split split : {Split::kTrain, Split::kValidation, Split::kTest})
+  for (const Split split : kAllSplits)
     for (const FieldInfo& field : corpus.fields())
       for (int64_t document = 0; document < corpus.size(split); ++document) {
         if (field.kind == FieldKind::kText) corpus.tokens(split, field.name, document);

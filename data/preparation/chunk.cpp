@@ -121,16 +121,21 @@ std::string write_chunk(const std::string& path, const Chunk& chunk) {
   return file.write(path);
 }
 
+// What duplicates are known by.
+void ChunkView::view_signatures(const nlohmann::json& arrays, std::string_view body) {
+  hashes = array_of<Hash128>(arrays, "hashes", body);
+  bands = array_of<uint64_t>(arrays, "bands", body);
+  shingles = array_of<uint32_t>(arrays, "shingles", body);
+  shingle_offsets = array_of<int64_t>(arrays, "shingle_offsets", body);
+}
+
 ChunkView::ChunkView(const std::string& path, size_t fields) : file_(path) {
   try {
     const auto [header, body] = header_and_body(file_.bytes());
     const nlohmann::json& arrays = header.at("arrays");
     lines = array_of<int64_t>(arrays, "lines", body);
     sizes = array_of<int64_t>(arrays, "sizes", body);
-    hashes = array_of<Hash128>(arrays, "hashes", body);
-    bands = array_of<uint64_t>(arrays, "bands", body);
-    shingles = array_of<uint32_t>(arrays, "shingles", body);
-    shingle_offsets = array_of<int64_t>(arrays, "shingle_offsets", body);
+    view_signatures(arrays, body);
     splits = array_of<uint8_t>(arrays, "splits", body);
     draws = array_of<double>(arrays, "draws", body);
     for (size_t i = 0; i < fields; ++i) {
@@ -153,11 +158,7 @@ ChunkView::ChunkView(const std::string& path, size_t fields) : file_(path) {
 ChunkView::ChunkView(const std::string& seen_file) : file_(seen_file) {
   try {
     const auto [header, body] = header_and_body(file_.bytes());
-    const nlohmann::json& arrays = header.at("arrays");
-    hashes = array_of<Hash128>(arrays, "hashes", body);
-    bands = array_of<uint64_t>(arrays, "bands", body);
-    shingles = array_of<uint32_t>(arrays, "shingles", body);
-    shingle_offsets = array_of<int64_t>(arrays, "shingle_offsets", body);
+    view_signatures(header.at("arrays"), body);
     for (size_t i = 0; i < shingle_offsets.size(); ++i)
       if (shingle_offsets[i] < (i == 0 ? 0 : shingle_offsets[i - 1]) ||
           shingle_offsets[i] > static_cast<int64_t>(shingles.size()))

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -61,6 +62,8 @@ class ChunkView {
   std::span<const double> draws;
 
  private:
+  void view_signatures(const nlohmann::json& arrays, std::string_view body);
+
   MappedFile file_;
 };
 

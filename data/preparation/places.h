@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/durable.h"
 #include "core/path.h"
 #include "core/text.h"
 #include "data/corpus_config.h"
@@ -17,6 +18,8 @@ struct Places {
   std::string standard_input() const { return beside + kSpoolEnding; }
   std::string lock() const { return beside + ".lock"; }
   std::string scratch() const { return beside + ".preparing"; }
+  // The lock, held. It lies in a folder that others use for theirs, so UserError("lock.held") names the corpus.
+  FolderLock hold(const Incarnation& incarnation) const;
 };
 
 }  // namespace broadsheet

@@ -171,8 +171,10 @@ void Preparation::add_day() {
 
 void Preparation::finish(WorkBoard& board) {
   const std::string file = corpus() + "/" + kManifestName;
-  count_shards(layout_.report);
-  if (earlier_) add_day();
+  if (board.first()) {  // whose report it is
+    count_shards(layout_.report);
+    if (earlier_) add_day();
+  }
   board.alone([&] { return exists(file); }, [&] { write_manifest(file); });
 }
 

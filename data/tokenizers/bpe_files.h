@@ -2,9 +2,12 @@
 // key.
 #pragma once
 
+#include <algorithm>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "data/tokenizers/bpe.h"
 
@@ -22,6 +25,19 @@ BpeSpec read_bpe_folder(const std::string& folder);
 // GPT-2's: the file does not say. A rank that is no token's, a byte that has no token, or two lines that contradict
 // each other are errors.
 BpeSpec read_bpe_ranks(const std::string& folder, const std::string& file);
+
+// Calls action(line, number) with each line of a file, from 1 and without its end. Private to the readers.
+template <class Action>
+void each_line(std::string_view text, Action action) {
+  int number = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    std::string_view line = text.substr(begin, end - begin);
+    begin = end + 1;
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    action(line, ++number);
+  }
+}
 
 // Turns the text of a merge ("a b") into ids. Private to the readers.
 class MergeReader {

@@ -91,18 +91,12 @@ void read_merges_txt(const std::string& file, BpeSpec& spec) {
   const std::string text = read_file(file, kMaxTokenizerBytes);
   if (!is_utf8(text)) fail_line(file, 1, "is not UTF-8");
   const MergeReader reader(spec.vocabulary);
-  int number = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    std::string_view line = std::string_view(text).substr(begin, end - begin);
-    begin = end + 1;
-    ++number;
-    if (ends_with(line, "\r")) line.remove_suffix(1);
-    if (starts_with(line, "#version")) continue;
+  each_line(text, [&](std::string_view line, int number) {
+    if (starts_with(line, "#version")) return;
     if (spec.merges.size() == kMaxMerges) fail_line(file, number, cat("has more than ", kMaxMerges, " merges"));
     const std::string wrong = reader.add(line, spec.merges);
     if (!wrong.empty()) fail_line(file, number, wrong);
-  }
+  });
 }
 
 }  // namespace

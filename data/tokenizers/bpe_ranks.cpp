@@ -57,15 +57,9 @@ class RankReader {
 
   void read() {
     const std::string text = read_file(file_, kMaxTokenizerBytes);
-    int number = 0;
-    for (size_t begin = 0; begin < text.size();) {
-      const size_t end = std::min(text.find('\n', begin), text.size());
-      std::string_view line = std::string_view(text).substr(begin, end - begin);
-      begin = end + 1;
-      ++number;
-      if (ends_with(line, "\r")) line.remove_suffix(1);
+    each_line(text, [this](std::string_view line, int number) {
       if (!line.empty()) read_line(line, number);
-    }
+    });
   }
   // By rank; "" where no line has it. Every byte is a token by itself.
   std::vector<std::string> take() {
