@@ -313,6 +313,9 @@ RemoveReport RemoveReport::from(const nlohmann::json& json) {
 
 std::vector<std::string> read_ids(const std::string& argument) {
   const bool file = starts_with(argument, "@");
+  if (file && !exists(argument.substr(1)))
+    throw UserError("usage.ids", cat("--remove ", argument, ": there is no file ", argument.substr(1)),
+                    "give ids with commas between them, or @FILE with one a line");
   const std::string text = file ? read_file(argument.substr(1)) : argument;
   std::vector<std::string> ids;
   for (std::string& id : split(text, file ? '\n' : ',')) {

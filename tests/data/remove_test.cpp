@@ -209,6 +209,7 @@ TEST(RemoveIds, AreGivenInALineOrInAFile) {
   const std::string file = write_text(folder / "ids", "a,1\r\n\nb\n");
   EXPECT_EQ(read_ids("@" + file), (std::vector<std::string>{"a,1", "b"}));
   EXPECT_EQ(user_error_codes([] { read_ids(","); }), std::vector<std::string>{"usage.ids"});
+  EXPECT_EQ(user_error_codes([] { read_ids("@/nowhere/ids"); }), std::vector<std::string>{"usage.ids"});
 }
 
 TEST(Revisions, FollowOneAnother) {
