@@ -12,12 +12,13 @@
 #include "core/text.h"
 #include "data/preparation/columns.h"
 #include "data/preparation/scratch.h"
+#include "data/preparation/seen_file.h"
 
 namespace broadsheet {
 namespace {
 
 // Raised when what the stages leave for each other changes its meaning.
-constexpr int kScratchVersion = 5;
+constexpr int kScratchVersion = 6;
 
 }  // namespace
 
@@ -76,6 +77,24 @@ bool Preparation::is_whole(size_t piece) const {
   }
 }
 
+// Whether the switch to what is staged here can begin, or go on where a killed one has stopped. It cannot when it was
+// done and somebody put the corpus from before it back.
+bool Preparation::is_staged() const {
+  if (!exists(corpus() + "/" + kManifestName)) return false;
+  for (const auto& [name, file] : Manifest::load(corpus()).files)
+    if (!exists(corpus() + "/" + name) && !(earlier_ && exists(earlier_->folder + "/" + name))) return false;
+  return true;
+}
+
+bool Preparation::is_good_record(const std::string& name, bool staged) const {
+  const auto record = nlohmann::json::parse(read_file(path(name)), nullptr, /*allow_exceptions=*/false);
+  if (starts_with(name, "sum-")) return !record.is_discarded();
+  if (!starts_with(name, "shard-") || !record.is_object()) return false;
+  if (staged) return true;
+  const std::string shard = record.at("name").get<std::string>();
+  return exists(corpus() + "/" + shard) && (!record.contains("seen") || exists(corpus() + "/" + seen_name(shard)));
+}
+
 void Preparation::take_over() {
   const std::string plan = path("plan.json");
   const auto before =
@@ -97,12 +116,14 @@ void Preparation::take_over() {
     for (size_t k = 0; k < record.chunks.size(); ++k) good.insert(files.chunk(k).substr(folder_.size() + 1));
   }
   list_line_runs(good);
+  make_folders(corpus());  // it is gone once it was the whole corpus
+  const bool staged = is_staged();
+  if (!staged) std::filesystem::remove(corpus() + "/" + kManifestName);
   // Shards are durable before their record is; sums are of one line.
   for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
     const std::string name = entry.path().filename().string();
-    const bool record = (starts_with(name, "shard-") || starts_with(name, "sum-")) && ends_with(name, ".json");
-    const bool whole_record = record && nlohmann::json::accept(read_file(entry.path().string()));
-    if (good.count(name) == 0 && !whole_record) std::filesystem::remove_all(entry.path());
+    if (good.count(name) == 0 && !(ends_with(name, ".json") && is_good_record(name, staged)))
+      std::filesystem::remove_all(entry.path());
   }
   // What a killed process was writing has a name of its own kind (core/durable.h), and would stay for ever.
   std::vector<std::filesystem::path> unfinished;

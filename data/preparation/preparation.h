@@ -73,6 +73,8 @@ class Preparation {
 
   nlohmann::json identity() const;
   bool is_whole(size_t piece) const;
+  bool is_staged() const;
+  bool is_good_record(const std::string& name, bool staged) const;
   void sum_sources(WorkBoard& board);
   void search_lines(WorkBoard& board);
   void list_line_runs(std::set<std::string>& whole) const;

@@ -48,6 +48,7 @@ void Preparation::write_shard_at(const PlannedShard& shard, size_t number) const
     if (column.kind == FieldKind::kText) lengths[column.name] = LengthCounts::between(column.offsets).json();
   data = {};
   nlohmann::json record = {
+      {"name", shard.file},
       {"layout", to_json(layout)},
       {"lengths", lengths},
       {"file", to_json(ManifestFile{std::filesystem::file_size(temporary), sha256_file(temporary)})}};

@@ -18,6 +18,31 @@ class Append : public DayCorpus {
     for (const Story& story : stories()) found += story.split == split && story.id == id;
     return found;
   }
+
+  // All that a preparation does before its result moves into its place; the folder of the result. What there is in the
+  // output is added to.
+  std::string stage() const {
+    const std::filesystem::path output(config_.output);
+    const std::string scratch = (output.parent_path() / cat(".", output.filename().string(), ".preparing")).string();
+    std::filesystem::create_directory(scratch);
+    std::vector<SourceFile> files = list_sources(config_);
+    const FieldReader fields(config_);
+    const auto tokenizer = load_tokenizer(config_.tokenizer);
+    std::optional<EarlierCorpus> earlier;
+    if (exists(config_.output)) earlier.emplace(EarlierCorpus::open(config_.output, files));
+    Manifest now;
+    now.name = config_.name;
+    now.tokenizer_fingerprint = tokenizer->fingerprint();
+    now.vocab_size = tokenizer->vocab_size();
+    now.configuration = corpus_configuration(config_);
+    const PreparationInput input{config_, fields, *tokenizer, nullptr, files, now, earlier ? &*earlier : nullptr};
+    Preparation preparation(input, scratch, kPieceBytes, 0);
+    preparation.take_over();
+    WorkBoard board(scratch, {0, 1, "killed"}, 0);
+    preparation.run(board);
+    return preparation.corpus();
+  }
+  static constexpr int64_t kPieceBytes = 1 << 20;
 };
 
 TEST_F(Append, GivesTheDocumentsOfPreparingAllAtOnce) {
@@ -302,25 +327,12 @@ TEST_F(Append, IsTheOldCorpusUntilTheManifestIsThere) {
   const auto reference = all_files(config_.output);
   for (size_t moved = 0; moved < 20; ++moved) {
     copy_of("day-1", cat("killed-", moved));
-    const std::string scratch = folder_ / cat(".killed-", moved, ".preparing");
-    std::filesystem::create_directory(scratch);
-    std::vector<SourceFile> files = list_sources(config_);
-    const FieldReader fields(config_);
-    const auto tokenizer = load_tokenizer(config_.tokenizer);
-    const EarlierCorpus earlier = EarlierCorpus::open(config_.output, files);
-    Manifest now;
-    now.name = config_.name;
-    now.tokenizer_fingerprint = tokenizer->fingerprint();
-    now.configuration = corpus_configuration(config_);
-    Preparation preparation({config_, fields, *tokenizer, nullptr, files, now, &earlier}, scratch, 1 << 20, 0);
-    preparation.take_over();
-    WorkBoard board(scratch, {0, 1, "killed"}, 0);
-    preparation.run(board);
+    const std::string corpus = stage();
     std::vector<std::string> staged;
-    for (const auto& [name, bytes] : all_files(preparation.corpus()))
+    for (const auto& [name, bytes] : all_files(corpus))
       if (name != "corpus.json") staged.push_back(name);
     for (size_t i = 0; i < std::min(moved, staged.size()); ++i)
-      std::filesystem::rename(preparation.corpus() + "/" + staged[i], config_.output + "/" + staged[i]);
+      std::filesystem::rename(corpus + "/" + staged[i], config_.output + "/" + staged[i]);
     expect_whole();
     EXPECT_EQ(stories(), old);
     // Goes on from there, or from a day more.
@@ -340,6 +352,35 @@ TEST_F(Append, IsTheOldCorpusUntilTheManifestIsThere) {
     if (moved > staged.size()) return;  // all were moved
   }
   FAIL() << "there are more files than states";
+}
+
+// What one leaves that was killed behind its switch is spent when the corpus from before is put back.
+TEST_F(Append, BeginsAnewWhereTheOldCorpusWasPutBackBehindTheSwitch) {
+  write_day("1.jsonl", stories(0, 200));
+  prepare("day-1");
+  write_day("2.jsonl", stories(150, 400));
+  copy_of("day-1", "reference");
+  append();
+  const auto reference = all_files(config_.output);
+  for (const bool switched : {true, false}) {
+    copy_of("day-1", cat("back-", switched));
+    const std::string corpus = stage();
+    for (const auto& [name, bytes] : all_files(corpus))
+      if (switched || name != kManifestName) std::filesystem::remove(corpus + "/" + name);
+    EXPECT_EQ(append().added.at("kept"), 200) << switched;
+    EXPECT_EQ(all_files(config_.output), reference) << switched;
+    EXPECT_FALSE(works_on_something());
+  }
+}
+
+TEST_F(Append, PreparesAnewWhereTheCorpusIsGoneThatWasMovedAway) {
+  write_day("1.jsonl", stories(0, 200));
+  prepare("day-1");
+  const auto reference = all_files(config_.output);
+  std::filesystem::remove_all(config_.output);
+  std::filesystem::remove_all(stage());
+  EXPECT_EQ(prepare_corpus(config_, {.piece_bytes = kPieceBytes}).kept, 200);
+  EXPECT_EQ(all_files(config_.output), reference);
 }
 
 TEST_F(Append, KilledAnywhereItIsTheOldCorpusOrTheNewOne) {
