@@ -50,8 +50,8 @@ struct PrepareOptions {
   };
   std::optional<Task> task = {};
   Incarnation incarnation = {};  // of the job this runs in
-  // What is read as one piece of work. Decides nothing about the corpus.
-  int64_t piece_bytes = 32 << 20;
+  // What is read as one piece of work; 0: as piece_size() finds. Decides nothing about the corpus.
+  int64_t piece_bytes = 0;
 };
 
 // Builds the corpus under a temporary name beside config.output and renames it into place: whole or absent.

@@ -4,7 +4,7 @@ torch_version=$(sed -n 's/^torch \([^ ]*\) .*/\1/p' scripts/pins.txt)
 
 build_packages="ca-certificates g++ cmake ninja-build ccache mold pkg-config python3 python3-pip
   libopenmpi-dev openmpi-bin libhdf5-dev libyaml-cpp-dev nlohmann-json3-dev libspdlog-dev
-  libboost-program-options-dev libssl-dev libutf8proc-dev libicu-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev libarchive-dev libxml2-dev libcld2-dev libxxhash-dev libgtest-dev"
+  libboost-program-options-dev libssl-dev libutf8proc-dev libicu-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev libarchive-dev libxml2-dev libcld2-dev libsimdjson-dev libxxhash-dev libgtest-dev"
 test_packages="slurm-wlm munge libpmix2 python3-venv shellcheck procps faketime fuse3 libfuse3-dev e2fsprogs mount iproute2"
 
 # Packages of the verb's groups that are not installed, on one line.

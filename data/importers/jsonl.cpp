@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/text.h"
+#include "data/importers/flat_object.h"
 #include "data/importers/formats.h"
 
 namespace broadsheet {
@@ -91,7 +92,7 @@ class JsonlImporter : public Importer {
   bool next(Record& record) override {
     while (reader_.next(line_)) {
       if (!line_.too_long && trim(line_.text).empty()) continue;
-      if (!begin_record(record, line_, file_)) return true;
+      if (!begin_record(record, line_, file_) || flat_.read(line_.text, record.document)) return true;
       ObjectReader handler(record);
       const bool whole = nlohmann::json::sax_parse(line_.text, &handler);
       if (!whole && !record.rejected) reject(record, "bad_json");
@@ -106,6 +107,7 @@ class JsonlImporter : public Importer {
  private:
   LineReader reader_;
   Line line_;
+  FlatObjectReader flat_;
   int32_t file_;
   std::vector<std::string> columns_;
 };

@@ -5,6 +5,18 @@
 #include "data/importers/importer.h"
 
 namespace broadsheet {
+namespace {
+
+constexpr int64_t kPieces = 64;  // of sources of middling size
+constexpr int64_t kLeastPiece = 1 << 20, kMostPiece = 32 << 20;
+
+}  // namespace
+
+int64_t piece_size(const std::vector<SourceFile>& files) {
+  int64_t bytes = 0;
+  for (const SourceFile& file : files) bytes += file.size;
+  return std::clamp(bytes / kPieces, kLeastPiece, kMostPiece);
+}
 
 std::vector<Piece> cut_sources(const std::vector<SourceFile>& files, int64_t piece_bytes) {
   std::vector<Piece> pieces;

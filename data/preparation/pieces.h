@@ -16,6 +16,10 @@ struct Piece {
   int64_t bytes = 0;
 };
 
+// Small enough that the last pieces leave no process idle for long, large enough that there are not too many of them:
+// 1 to 32 MiB. A function of the sources alone.
+int64_t piece_size(const std::vector<SourceFile>& files);
+
 // In the order of the sources. `piece_bytes` decides nothing about the corpus, only about the work.
 std::vector<Piece> cut_sources(const std::vector<SourceFile>& files, int64_t piece_bytes);
 

@@ -32,8 +32,8 @@ Preparation::Preparation(const PreparationInput& input, const std::string& folde
       earlier_(input.earlier),
       folder_(folder),
       tag_(cat(".", rank, "-", ::getpid())),
-      piece_bytes_(piece_bytes),
-      pieces_(cut_sources(files_, piece_bytes)) {
+      piece_bytes_(piece_bytes > 0 ? piece_bytes : piece_size(files_)),
+      pieces_(cut_sources(files_, piece_bytes_)) {
   if (earlier_ == nullptr) return;
   searched_ = earlier_->seen(config_.clean);
   for (const ChunkPlace& place : searched_) known_documents_ += place.documents;

@@ -6,9 +6,14 @@
 #include <zstd.h>
 
 #include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <random>
 
 #include "corpus_fixture.h"
 #include "data/importers/encoding.h"
+#include "data/importers/flat_object.h"
 #include "data/importers/html.h"
 #include "data/importers/line_reader.h"
 
@@ -140,6 +145,102 @@ TEST(Jsonl, NestedValuesAreNamedNotRead) {
   EXPECT_EQ(record.document.values, (Values{{"text", "outer"}}));
   EXPECT_EQ(record.document.nested, (std::set<std::string, std::less<>>{"a", "b"}));
   EXPECT_EQ(record.document.place.file, 3);
+}
+
+// What the general reader would give of a line, or nothing when it is no flat object without fractions.
+std::optional<std::map<std::string, std::string>> flat_values(const std::string& line) {
+  std::set<std::string> keys;
+  bool flat = true;
+  const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (event == Event::key) flat &= keys.insert(parsed.get<std::string>()).second;
+    if (depth > 0 && (event == Event::object_start || event == Event::array_start)) flat = false;
+    return true;
+  };
+  const nlohmann::json json = nlohmann::json::parse(line, watch, /*allow_exceptions=*/false);
+  if (!flat || !json.is_object()) return std::nullopt;
+  std::map<std::string, std::string> values;
+  for (const auto& [key, value] : json.items()) {
+    if (value.is_number_float()) return std::nullopt;  // given as it is written
+    std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    if (text.find('\0') != std::string::npos || key.find('\0') != std::string::npos) return std::nullopt;
+    if (!value.is_null()) values[key] = std::move(text);
+  }
+  return values;
+}
+
+// Lines that are nearly well-formed in all the ways that chance finds.
+TEST(FlatObjects, AreThoseOfTheGeneralReader) {
+  const std::vector<std::string> parts = {"{",
+                                          "}",
+                                          "\"a\"",
+                                          "\"b\"",
+                                          "\"\\u00e9\"",
+                                          "\"\\ud83d\\ude00\"",
+                                          "\"\\ud83d\"",
+                                          "\"\\u0000\"",
+                                          ":",
+                                          ":",
+                                          ":",
+                                          ",",
+                                          ",",
+                                          " ",
+                                          "\t",
+                                          "[",
+                                          "]",
+                                          "null",
+                                          "true",
+                                          "false",
+                                          "nul",
+                                          "truee",
+                                          "0",
+                                          "-0",
+                                          "12",
+                                          "-7",
+                                          "01",
+                                          "1.50",
+                                          "2e3",
+                                          "1e999",
+                                          "-",
+                                          "1.",
+                                          "\"x\ty\"",
+                                          "\"tail",
+                                          "\"\\q\"",
+                                          "\"新闻\"",
+                                          "{}",
+                                          "\"\\n\\\"\"",
+                                          "9223372036854775807",
+                                          "18446744073709551616",
+                                          "-9223372036854775809",
+                                          "//",
+                                          "'a'"};
+  std::mt19937_64 random(4);
+  const auto any = [&] { return parts[random() % parts.size()]; };
+  FlatObjectReader reader;
+  int64_t accepted = 0, refused = 0;
+  for (int i = 0; i < 200'000; ++i) {
+    std::string line = "{";
+    for (uint64_t field = random() % 4; field > 0; --field)
+      line += cat("\"k", random() % 5, "\": ", any(), field > 1 ? ", " : "");
+    line += "}";
+    if (random() % 2 == 0) line.insert(random() % (line.size() + 1), any());
+    if (random() % 4 == 0) line.erase(random() % line.size(), 1);
+    if (!is_utf8(line)) continue;  // never comes this far
+    const auto wanted = flat_values(line);
+    Document document;
+    std::string text = line;
+    ASSERT_EQ(reader.read(text, document), wanted.has_value()) << line;
+    ASSERT_EQ(text, line);
+    (wanted ? accepted : refused) += 1;
+    std::map<std::string, std::string> values(document.values.begin(), document.values.end());
+    if (!wanted) {
+      ASSERT_TRUE(values.empty()) << line;
+      continue;
+    }
+    ASSERT_EQ(values, *wanted) << line;
+  }
+  EXPECT_GT(accepted, 20'000);
+  EXPECT_GT(refused, 20'000);
 }
 
 TEST(Csv, QuotesCommasAndNewlinesInsideValues) {
