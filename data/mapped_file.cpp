@@ -47,6 +47,10 @@ void read_ahead(const void* begin, size_t size) {
   if (size > 0) advise(begin, size, MADV_WILLNEED);  // advice: what fails is read when it is needed
 }
 
+void MappedFile::forget() const {
+  if (size_ > 0) ::madvise(const_cast<char*>(base_), size_, MADV_DONTNEED);
+}
+
 void MappedFile::require_readable(const void* begin, size_t size) const {
   if (size == 0) return;
   if (advise(begin, size, MADV_POPULATE_READ) == 0) return;

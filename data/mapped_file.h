@@ -21,6 +21,8 @@ class MappedFile {
   // they cannot be read (a failing disk, a file cut short by somebody), where a look at them would end the process by
   // SIGBUS. Does nothing before Linux 5.14.
   void require_readable(const void* begin, size_t size) const;
+  // Its pages are this process's memory no more, until the next look at them.
+  void forget() const;
 
  private:
   const std::string path_;

@@ -240,12 +240,18 @@ VerbSpec predict_verb() {
        {"text-pair", "TEXT", "Its second text, for tasks on pairs.", false},
        {"input", "FILE", "JSONL with the task's fields; - is standard input.", false},
        {"output", "FILE", "Where to write; standard output unless given.", false},
-       {"threads", "N", "Threads to use; all cores unless given.", false}},
+       {"ranks", "N", "Processes that share the work, with --input FILE and --output FILE; 1 unless given.", false},
+       {"threads", "N", "Threads of each process; all cores together unless given.", false}},
       "MODEL is a run's directory, a checkpoint or a Hugging Face folder. Every good line of the input gives one JSON\n"
       "object, in order: the line's `id`, else `line` (its number), and `label` with `probabilities`, or `score`. Bad\n"
       "lines go to FILE.rejected.jsonl with their number and the reason (stdin.rejected.jsonl in the working "
       "directory\n"
       "when the input is -). The input is streamed: its size does not matter.\n"
+      "\n"
+      "From a file to a file the work can be shared: by --ranks N processes, or by the tasks of an srun or mpirun "
+      "over\n"
+      "several machines. Stopped or killed, the same command goes on from the pieces that are done, which lie in\n"
+      "OUTPUT.predicting until the output is whole.\n"
       "\n"
       "With --json, --text prints one object; --input needs --output then, and prints {\"predicted\", \"rejected\"}.",
       {"broadsheet predict runs/editorials-sentiment --text 'Tax plan fails again'",

@@ -61,6 +61,8 @@ class ChunkView {
   std::span<const uint8_t> splits;
   std::span<const double> draws;
 
+  void forget() const { file_.forget(); }
+
  private:
   void view_signatures(const nlohmann::json& arrays, std::string_view body);
 

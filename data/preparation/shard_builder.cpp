@@ -53,7 +53,7 @@ class Gatherer {
   }
 
   void add_offsets(size_t field, std::vector<int64_t>& all) const {
-    for (const Run& run : runs_) append_offsets(run.chunk->columns[field].offsets, run.begin, run.end, all);
+    each_run([&](const Run& run) { append_offsets(run.chunk->columns[field].offsets, run.begin, run.end, all); });
   }
   // Those of the items between the offsets of the documents.
   void add_items(size_t field, std::vector<int64_t>& all) const {
@@ -64,13 +64,20 @@ class Gatherer {
   // What lies between the offsets of the documents, run by run: action(column, run, begin, end).
   template <class Action>
   void each_part(size_t field, Action action) const {
-    for (const Run& run : runs_) {
+    each_run([&](const Run& run) {
       const ChunkView::Column& column = run.chunk->columns[field];
       const auto ends = part_of(column.offsets, run.begin, run.end + 1);
       action(column, run, static_cast<size_t>(ends.front()), static_cast<size_t>(ends.back()));
+    });
+  }
+  // A shard of a small split looks at a part of very many chunks: only one of them is in memory at a time.
+  template <class Action>
+  void each_run(Action action) const {
+    for (size_t i = 0; i < runs_.size(); ++i) {
+      action(runs_[i]);
+      if (i + 1 == runs_.size() || runs_[i + 1].chunk != runs_[i].chunk) runs_[i].chunk->forget();
     }
   }
-  const std::vector<Run>& runs() const { return runs_; }
 
  private:
   void find_runs(size_t number, uint8_t split, size_t document, size_t fields, int64_t& left) {
@@ -120,7 +127,7 @@ void add_labels(const Gatherer& gatherer, size_t field, const std::vector<std::s
       all.labels.push_back(label == kNoClass || column.classes.empty() ? label : ids.at(static_cast<size_t>(label)));
   };
   if (all.kind == FieldKind::kLabel)
-    for (const Run& run : gatherer.runs()) add(run.chunk->columns[field], run, run.begin, run.end);
+    gatherer.each_run([&](const Run& run) { add(run.chunk->columns[field], run, run.begin, run.end); });
   else
     gatherer.each_part(field, add);
   if (all.kind != FieldKind::kLabels) return;
@@ -175,18 +182,18 @@ ShardData gather_shard(const PlannedShard& shard, const std::vector<PlacedChunk>
     } else if (has_classes(column.kind)) {
       add_labels(gatherer, i, classes[i], column);
     } else {
-      for (const Run& run : gatherer.runs())
-        append(column.numbers, part_of(run.chunk->columns[i].numbers, run.begin, run.end));
+      gatherer.each_run(
+          [&](const Run& run) { append(column.numbers, part_of(run.chunk->columns[i].numbers, run.begin, run.end)); });
     }
     data.columns.push_back(std::move(column));
   }
-  for (const Run& run : gatherer.runs()) {
+  gatherer.each_run([&](const Run& run) {
     const PlacedChunk& chunk = chunks[run.chunk_number];
     for (const int64_t line : part_of(run.chunk->lines, run.begin, run.end)) {
       data.source_files.push_back(chunk.file);
       data.source_lines.push_back(chunk.lines_before + line);
     }
-  }
+  });
   return data;
 }
 
@@ -194,10 +201,10 @@ SeenDocuments gather_seen(const PlannedShard& shard, const std::vector<PlacedChu
   const Gatherer gatherer(shard, chunks, fields);
   SeenDocuments seen;
   seen.documents = shard.documents;
-  for (const Run& run : gatherer.runs()) {
+  gatherer.each_run([&](const Run& run) {
     const ChunkView& chunk = *run.chunk;
     if (!chunk.hashes.empty()) append(seen.hashes, part_of(chunk.hashes, run.begin, run.end));
-    if (chunk.shingle_offsets.empty()) continue;
+    if (chunk.shingle_offsets.empty()) return;
     const size_t bands = chunk.bands.size() / chunk.lines.size();
     append(seen.bands, part_of(chunk.bands, run.begin * bands, run.end * bands));
     const auto offsets = part_of(chunk.shingle_offsets, run.begin, run.end + 1);
@@ -206,7 +213,7 @@ SeenDocuments gather_seen(const PlannedShard& shard, const std::vector<PlacedChu
            part_of(chunk.shingles, static_cast<size_t>(offsets.front()), static_cast<size_t>(offsets.back())));
     if (seen.shingle_offsets.empty()) seen.shingle_offsets.push_back(0);
     for (const int64_t offset : offsets.subspan(1)) seen.shingle_offsets.push_back(offset + shift);
-  }
+  });
   return seen;
 }
 

@@ -1,46 +1,28 @@
-// predict: streams JSONL through the model. Memory is bounded by the chunk and the longest line that is read.
+// predict: one text, a stream of lines, or a file that several processes share.
 #include <ATen/Parallel.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <memory>
 
-#include "checkpoints/huggingface.h"
 #include "core/durable.h"
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/path.h"
 #include "core/progress.h"
 #include "core/text.h"
-#include "data/tokenizers/tokenizer.h"
 #include "launcher/answer.h"
 #include "launcher/engine/models.h"
+#include "launcher/engine/predict_file.h"
+#include "launcher/engine/predictor.h"
 #include "launcher/program.h"
-#include "trainer/tasks/task.h"
+#include "launcher/shared_work.h"
 
 namespace broadsheet {
 namespace {
-
-constexpr size_t kChunk = 32;                      // lines that go through the model together
-constexpr size_t kLongestLine = size_t{16} << 20;  // bytes; a longer one is rejected unread
-
-// One line without its newline; `too_long` when it exceeds kLongestLine (the rest of it is passed over).
-bool read_line(std::istream& input, std::string& line, bool& too_long) {
-  line.clear();
-  too_long = false;
-  std::streambuf* buffer = input.rdbuf();
-  for (int next = buffer->sbumpc();; next = buffer->sbumpc()) {
-    if (next == std::char_traits<char>::eof()) return !line.empty() || too_long;
-    if (next == '\n') return true;
-    if (line.size() == kLongestLine) {
-      too_long = true;
-    } else {
-      line += static_cast<char>(next);
-    }
-  }
-}
 
 // A file that appears whole at the end, or standard output.
 class Output {
@@ -70,115 +52,48 @@ class Output {
   std::unique_ptr<DurableFile> file_;
 };
 
-class Predictor {
- public:
-  explicit Predictor(const std::string& model)
-      : location_(locate_model(model)),
-        task_(load_task(location_, nullptr)),
-        tokenizer_(load_tokenizer(location_.tokenizer_folder)) {
-    const nlohmann::json& ours = location_.broadsheet;
-    if (ours.is_object() && ours.contains("task") && ours["task"].is_object()) {
-      text_ = ours["task"].value("text", text_);
-      pair_ = ours["task"].value("text_pair", pair_);
-    }
-  }
-  const std::string& text_field() const { return text_; }
-  const std::string& pair_field() const { return pair_; }
-  std::vector<Prediction> predict(const std::vector<std::string>& texts, const std::vector<std::string>& pairs) {
-    return task_->predict(*tokenizer_, texts, pair_.empty() ? std::vector<std::string>{} : pairs);
-  }
-
- private:
-  ModelLocation location_;
-  std::unique_ptr<Task> task_;
-  std::shared_ptr<const Tokenizer> tokenizer_;
-  std::string text_ = "text", pair_;
-};
-
-// The reason why `text` cannot be read as a text; empty when it can.
-std::string why_not_text(const nlohmann::json& object, const std::string& field) {
-  if (!object.contains(field)) return "no field " + field;
-  if (!object[field].is_string()) return cat("field ", field, " is ", object[field].type_name(), ", wanted a string");
-  if (object[field].get_ref<const std::string&>().find('\0') != std::string::npos)
-    return cat("field ", field, " holds NUL");
-  return "";
-}
-
+// From standard input, or to standard output: by this process alone, from the beginning.
 class Stream {
  public:
   Stream(Predictor& predictor, const std::string& input, const std::string& output)
-      : predictor_(predictor),
-        input_(input),
-        rejected_path_(input == "-" ? "stdin.rejected.jsonl" : input + ".rejected.jsonl"),
-        output_(output) {}
-
-  void run(std::istream& lines) {
-    unlink(rejected_path_.c_str());
-    Progress progress("predicting", "lines", 0);
-    std::string line;
-    bool too_long = false;
-    while (read_line(lines, line, too_long)) {
-      ++line_;
-      take(line, too_long);
-      if (texts_.size() == kChunk) flush();
-      progress.add();
-    }
-    flush();
-    output_.finish();
-    if (rejected_ > 0) log_warning(cat(with_thousands(rejected_), " bad line(s) are in ", rejected_path_));
-    if (predicted_ == 0 && rejected_ > 0) {
-      throw UserError("predict.no_good_line", cat(input_, ": no line could be read; ", first_reason_),
-                      cat("each line is a JSON object with the field ", predictor_.text_field()));
-    }
+      : predictor_(predictor), input_(input), output_(output) {
+    counts_.rejected_file = input == "-" ? "stdin.rejected.jsonl" : input + ".rejected.jsonl";
   }
-  int64_t predicted() const { return predicted_; }
-  int64_t rejected() const { return rejected_; }
+
+  PredictCounts run(std::istream& input) {
+    unlink(counts_.rejected_file.c_str());
+    Progress progress("predicting", "lines", 0);
+    LineStream lines(input, 1);
+    answer_lines(predictor_, lines,
+                 {[&](const nlohmann::json& answer) {
+                    ++counts_.predicted;
+                    output_.write(answer);
+                    progress.add();
+                  },
+                  [&](int64_t line, const std::string& reason) {
+                    reject(line, reason);
+                    progress.add();
+                  }});
+    output_.finish();
+    if (counts_.predicted == 0 && counts_.rejected > 0)
+      throw UserError("predict.no_good_line", cat(input_, ": no line could be read; ", counts_.first_reason),
+                      cat("each line is a JSON object with the field ", predictor_.text_field()));
+    return counts_;
+  }
 
  private:
-  void take(const std::string& line, bool too_long) {
-    if (too_long) return reject(cat("longer than ", human_bytes(kLongestLine)));
-    if (!is_utf8(line)) return reject("not valid UTF-8");
-    const nlohmann::json object = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (object.is_discarded()) return reject(trim(line).empty() ? "empty line" : "not valid JSON");
-    if (!object.is_object()) return reject(cat("found ", object.type_name(), ", wanted an object"));
-    for (const std::string& field : {predictor_.text_field(), predictor_.pair_field()}) {
-      const std::string reason = field.empty() ? "" : why_not_text(object, field);
-      if (!reason.empty()) return reject(reason);
-    }
-    texts_.push_back(object[predictor_.text_field()]);
-    pairs_.push_back(predictor_.pair_field().empty() ? "" : object[predictor_.pair_field()].get<std::string>());
-    const bool named = object.contains("id") && !object["id"].is_structured() && !object["id"].is_null();
-    names_.push_back(named ? nlohmann::json{{"id", object["id"]}} : nlohmann::json{{"line", line_}});
-  }
-
-  void reject(const std::string& reason) {
-    if (rejected_++ == 0) first_reason_ = cat("line ", line_, ": ", reason);
-    std::ofstream file(rejected_path_, std::ios::app);
-    file << nlohmann::json{{"file", input_}, {"line", line_}, {"reason", reason}}.dump() << '\n';
+  void reject(int64_t line, const std::string& reason) {
+    if (counts_.rejected++ == 0) counts_.first_reason = cat("line ", line, ": ", reason);
+    std::ofstream file(counts_.rejected_file, std::ios::app);
+    file << nlohmann::json{{"file", input_}, {"line", line}, {"reason", reason}}.dump() << '\n';
     if (!file.flush())
-      throw RunError("io.write", cat(rejected_path_, ": cannot be written"), "is the folder writable?");
-  }
-
-  void flush() {
-    if (texts_.empty()) return;
-    const std::vector<Prediction> predictions = predictor_.predict(texts_, pairs_);
-    for (size_t i = 0; i < predictions.size(); ++i) {
-      nlohmann::json answer = names_[i];
-      answer.update(predictions[i]);
-      output_.write(answer);
-    }
-    predicted_ += static_cast<int64_t>(predictions.size());
-    texts_.clear();
-    pairs_.clear();
-    names_.clear();
+      throw RunError("io.write", cat(counts_.rejected_file, ": cannot be written"), "is the folder writable?");
   }
 
   Predictor& predictor_;
-  std::string input_, rejected_path_, first_reason_;
+  std::string input_;
   Output output_;
-  std::vector<std::string> texts_, pairs_;
-  std::vector<nlohmann::json> names_;
-  int64_t line_ = 0, predicted_ = 0, rejected_ = 0;
+  PredictCounts counts_;
 };
 
 void print_prediction(const Prediction& prediction) {
@@ -217,29 +132,69 @@ int predict_one(const Command& command, Predictor& predictor) {
   return 0;
 }
 
+// Of a file into another one: the work that ranks share.
+PredictCounts predict_to_file(const Command& command, const std::string& input) {
+  PredictFileRequest request;
+  request.model = absolute_path(command.positionals[0]);
+  request.input = absolute_path(input);
+  request.output = absolute_path(command.value("output"));
+  request.task = workers_of_job();
+  request.incarnation = job_incarnation();
+  request.ranks = command.number("ranks", 1, 1024).value_or(1);
+  const int64_t here = request.task ? 1 : request.ranks;
+  request.threads =
+      static_cast<int>(command.number("threads", 1, 4096).value_or(std::max<int64_t>(1, available_cores() / here)));
+  leave_when_told();
+  return predict_file(request);
+}
+
+// One process, from beginning to end.
+PredictCounts predict_stream(const Command& command, const std::string& input, std::istream& lines) {
+  at::set_num_threads(static_cast<int>(command.number("threads", 1, 4096).value_or(available_cores())));
+  Predictor predictor(absolute_path(command.positionals[0]));
+  Stream stream(predictor, input, command.has("output") ? absolute_path(command.value("output")) : "");
+  return stream.run(lines);
+}
+
+void check_options(const Command& command) {
+  if (command.has("text") == command.has("input"))
+    throw UserError("usage.predict", "broadsheet predict: wanted one of --text and --input",
+                    "give exactly one of them");
+  if (command.json && command.has("input") && !command.has("output"))
+    throw UserError("usage.predict", "broadsheet predict: --json with --input needs --output",
+                    "leave --json out: the predictions are JSONL already");
+  const bool shared = command.has("output") && command.has("input") && command.value("input") != "-";
+  if (command.has("ranks") && !shared)
+    throw UserError("usage.predict", "broadsheet predict: --ranks needs --input FILE and --output FILE",
+                    "standard input and single texts are for one process");
+  if (command.has("ranks") && workers_of_job())
+    throw UserError("usage.conflict", "--ranks was given to one of several tasks that share the work already",
+                    "leave it out inside srun or mpirun");
+}
+
 }  // namespace
 
 int predict(const Command& command) {
-  if (command.has("text") == command.has("input")) {
-    throw UserError("usage.predict", "broadsheet predict: wanted one of --text and --input",
-                    "give exactly one of them");
-  }
-  if (command.json && command.has("input") && !command.has("output")) {
-    throw UserError("usage.predict", "broadsheet predict: --json with --input needs --output",
-                    "leave --json out: the predictions are JSONL already");
+  check_options(command);
+  if (command.has("text")) {
+    at::set_num_threads(static_cast<int>(command.number("threads", 1, 4096).value_or(available_cores())));
+    Predictor predictor(absolute_path(command.positionals[0]));
+    return predict_one(command, predictor);
   }
   const std::string input = command.value("input");
   std::ifstream file;
-  if (command.has("input") && input != "-") {
+  if (input != "-") {
     file.open(input, std::ios::binary);
     if (!file) throw UserError("predict.input", cat(input, ": cannot be read"), "check the path and its permissions");
   }
-  at::set_num_threads(static_cast<int>(command.number("threads", 1, 4096).value_or(available_cores())));
-  Predictor predictor(absolute_path(command.positionals[0]));
-  if (command.has("text")) return predict_one(command, predictor);
-  Stream stream(predictor, input, command.has("output") ? absolute_path(command.value("output")) : "");
-  stream.run(input == "-" ? std::cin : file);
-  if (command.json) print_json({{"predicted", stream.predicted()}, {"rejected", stream.rejected()}});
+  const bool shared = input != "-" && command.has("output");
+  const PredictCounts counts = shared         ? predict_to_file(command, input)
+                               : input == "-" ? predict_stream(command, input, std::cin)
+                                              : predict_stream(command, input, file);
+  if (const auto workers = workers_of_job(); shared && workers && workers->rank > 0) return 0;
+  if (counts.rejected > 0)
+    log_warning(cat(with_thousands(counts.rejected), " bad line(s) are in ", counts.rejected_file));
+  if (command.json) print_json({{"predicted", counts.predicted}, {"rejected", counts.rejected}});
   return 0;
 }
 

@@ -1,7 +1,4 @@
 // init, prepare and inspect: from documents to a corpus.
-#include <signal.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -18,6 +15,7 @@
 #include "launcher/front/actions.h"
 #include "launcher/local_ranks.h"
 #include "launcher/program.h"
+#include "launcher/shared_work.h"
 
 namespace broadsheet {
 namespace {
@@ -32,42 +30,6 @@ void add_tree(std::string& text, const nlohmann::json& value, const std::string&
       text += label + " " + (child.is_string() ? child.get<std::string>() : child.dump()) + "\n";
     }
   }
-}
-
-// One of several that srun or mpirun has started; nothing when it is alone.
-std::optional<PrepareOptions::Task> task_of_many() {
-  if (started_as() == StartedAs::kAlone) return std::nullopt;
-  const auto first_of = [](std::initializer_list<const char*> names) -> std::string {
-    for (const char* name : names)
-      if (const char* value = std::getenv(name)) return value;
-    return "";
-  };
-  PrepareOptions::Task task;
-  task.rank = std::atoll(first_of({"OMPI_COMM_WORLD_RANK", "SLURM_PROCID", "PMIX_RANK"}).c_str());
-  task.count = std::atoll(first_of({"OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"}).c_str());
-  const std::string job = first_of({"SLURM_JOB_ID"}), step = first_of({"SLURM_STEP_ID"});
-  // PMIx gives each start of the ranks a name of its own.
-  task.start =
-      printable(job.empty() ? first_of({"PMIX_NAMESPACE"}) : cat(job, ".", step, ".", job_incarnation().restart));
-  std::replace(task.start.begin(), task.start.end(), '/', '-');
-  return task;
-}
-
-// A preparation goes on from what is done: it may be told to leave at any moment.
-void leave_when_told() {
-  struct sigaction leave {};
-  leave.sa_handler = [](int) {
-    static constexpr char kWords[] = "\nstopped; the same command goes on from what is done\n";
-    [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, kWords, sizeof kWords - 1);
-    ::_exit(static_cast<int>(ExitCode::kStopped));
-  };
-  sigset_t told;
-  sigemptyset(&told);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) {
-    sigaddset(&told, number);
-    ::sigaction(number, &leave, nullptr);
-  }
-  ::sigprocmask(SIG_UNBLOCK, &told, nullptr);  // held since the start of a rank
 }
 
 // "2.5 %"; what is there is never 0.
@@ -189,7 +151,7 @@ int show_plan(const Command& command, const CorpusConfig& config) {
 }
 
 int do_remove(const Command& command, const CorpusConfig& config) {
-  if (const auto task = task_of_many(); task && task->rank > 0) return 0;  // the first does it
+  if (const auto workers = workers_of_job(); workers && workers->rank > 0) return 0;  // the first does it
   const RemoveReport report = remove_documents(config, read_ids(command.value("remove")),
                                                {.dry_run = command.dry_run, .incarnation = job_incarnation()});
   if (command.json) {
@@ -227,7 +189,8 @@ int do_prepare(const Command& command) {
   PrepareOptions options;
   options.replace = command.has("replace");
   options.append = command.has("append");
-  options.task = task_of_many();
+  if (const auto workers = workers_of_job())
+    options.task = PrepareOptions::Task{workers->rank, workers->count, workers->start};
   options.incarnation = job_incarnation();
   const auto ranks = command.number("ranks", 1, 1024);
   if (ranks && options.task)
