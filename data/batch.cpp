@@ -4,14 +4,10 @@
 #include <utility>
 
 #include "core/errors.h"
-#include "core/random.h"
 #include "core/text.h"
 
 namespace broadsheet {
 namespace {
-
-// The masking site of Note [Random streams belong to examples]: no other stream has this word in its key.
-constexpr uint64_t kMaskingSite = 0x6d61736b696e6700ull;
 
 void check_specials(const SpecialTokens& specials) {
   if (specials.cls < 0 || specials.sep < 0)
@@ -73,10 +69,6 @@ class Packer {
   std::vector<int32_t> first_, second_;
 };
 
-bool is_special(int64_t id, const SpecialTokens& specials) {
-  return id == specials.cls || id == specials.sep || id == specials.pad || id == specials.mask || id == specials.unk;
-}
-
 }  // namespace
 
 int64_t text_budget(const PackSpec& spec) {
@@ -127,33 +119,6 @@ Batch pack_texts(const Tokenizer& tokenizer, const PackSpec& spec, const std::ve
     }
   }
   return batch;
-}
-
-void mask_tokens(Batch& batch, const MaskingSpec& spec) {
-  BROADSHEET_ASSERT(spec.vocab_size > 0);
-  if (spec.specials.mask < 0)
-    throw UserError("tokenizer.no_mask", "the tokenizer has no [MASK] token", "use the tokenizer of a masked model");
-  const double threshold = spec.probability * 0x1p32;
-  for (int64_t sequence = 0; sequence < batch.sequences(); ++sequence) {
-    const uint64_t example = static_cast<uint64_t>(batch.examples[static_cast<size_t>(sequence)]);
-    const RandomStream stream(mix(mix(mix(mix64(spec.seed), kMaskingSite), spec.step), example));
-    const int64_t begin = batch.boundaries[static_cast<size_t>(sequence)];
-    const int64_t end = batch.boundaries[static_cast<size_t>(sequence) + 1];
-    for (int64_t row = begin; row < end; ++row) {
-      int64_t& token = batch.tokens[static_cast<size_t>(row)];
-      // One block for each position: choice, kind and random id are its first three words.
-      const PhiloxCounter words = stream.block(static_cast<uint64_t>(row - begin));
-      if (is_special(token, spec.specials) || words[0] >= threshold) continue;
-      batch.labels.push_back(token);
-      batch.loss_rows.push_back(row);
-      const double kind = words[1] * 0x1p-32;
-      if (kind < 0.8) {
-        token = spec.specials.mask;
-      } else if (kind < 0.9) {
-        token = static_cast<int64_t>((uint64_t{words[2]} * static_cast<uint64_t>(spec.vocab_size)) >> 32);
-      }
-    }
-  }
 }
 
 }  // namespace broadsheet

@@ -54,16 +54,4 @@ Batch pack(const ShardSet& corpus, const PackSpec& spec, const std::vector<int64
 Batch pack_texts(const Tokenizer& tokenizer, const PackSpec& spec, const std::vector<std::string>& texts,
                  const std::vector<std::string>& pairs);
 
-// Dynamic masking of BERT (Devlin et al. 2018, section 3.1): every non-special token is chosen with `probability`; of
-// the chosen 80 % become [MASK], 10 % a random id, 10 % stay. Drawn from (seed, step, example), indexed by the position
-// in the example: the same whatever rank or micro-batch the example is in. Fills labels and loss_rows, changes tokens.
-struct MaskingSpec {
-  double probability = 0.15;
-  uint64_t seed = 1;
-  uint64_t step = 0;  // evaluation uses a fixed step so that every evaluation scores the same positions
-  int32_t vocab_size = 0;
-  SpecialTokens specials;
-};
-void mask_tokens(Batch& batch, const MaskingSpec& spec);
-
 }  // namespace broadsheet

@@ -48,6 +48,7 @@ class RunChecker {
   void check_corpus(const ShardSet& corpus) {
     check_field(corpus, "task.text", config_.task.text, {FieldKind::kText}, "text");
     check_field(corpus, "task.text_pair", config_.task.text_pair, {FieldKind::kText}, "text");
+    check_field(corpus, "task.words", config_.task.words, {FieldKind::kList}, "list");
     check_field(corpus, "task.label", config_.task.label, {FieldKind::kLabel}, "label");
     check_field(corpus, "task.score", config_.task.score, {FieldKind::kScore, FieldKind::kNumber}, "score or number");
     for (const Split split : {Split::kTrain, Split::kValidation}) {

@@ -26,6 +26,10 @@ void check_whole_run(const RunConfig& config, const std::string&, ConfigReader& 
                  "found true, which leaves nothing to validate on, and keys that say when to validate",
                  "remove validation.every_steps, every_epochs and early_stopping");
   }
+  if (config.data.long_documents != "truncate" && !config.task.words.empty()) {
+    reader.fault("data.long_documents", "config.conflict", "with task.words documents are read from their beginning",
+                 "remove it, or remove task.words");
+  }
   if (config.data.long_documents != "truncate" && !config.task.text_pair.empty()) {
     reader.fault("data.long_documents", "config.conflict",
                  cat("found ", config.data.long_documents, " for a task of text pairs"),

@@ -36,6 +36,8 @@ struct TaskConfig {
   std::string label;  // classification: a label field
   std::string score;  // regression: a score or number field
   double mlm_probability = 0.15;
+  std::string masking = "token";  // masked_lm: token | whole_word | span (data/masking.h)
+  std::string words;              // then: a list field with the words of the text, where the tokenizer marks none
 };
 
 struct DataConfig {

@@ -56,6 +56,21 @@ void check_model(const ModelConfig& model, const std::string& prefix, ConfigRead
   }
 }
 
+void check_masking(const TaskConfig& task, const std::string& prefix, ConfigReader& reader) {
+  static const TaskConfig kDefault;
+  const std::pair<const char*, bool> given[] = {{"mlm_probability", task.mlm_probability != kDefault.mlm_probability},
+                                                {"masking", task.masking != kDefault.masking},
+                                                {"words", task.words != kDefault.words}};
+  for (const auto& [name, other] : given) {
+    const std::string key = join_key(prefix, name);
+    if (!task.kind.empty() && task.kind != "masked_lm" && other && reader.given(key) != nullptr)
+      reader.fault(key, "config.conflict", cat("only kind: masked_lm masks, found kind: ", task.kind), "remove it");
+  }
+  if (task.kind == "masked_lm" && !task.words.empty() && task.masking == "token")
+    reader.fault(join_key(prefix, "words"), "config.conflict", "words are asked for only where they are masked",
+                 "add masking: whole_word or span, or remove it");
+}
+
 void check_task(const TaskConfig& task, const std::string& prefix, ConfigReader& reader) {
   struct Need {
     const char* kind;
@@ -78,12 +93,7 @@ void check_task(const TaskConfig& task, const std::string& prefix, ConfigReader&
   if (task.kind == "masked_lm" && !task.text_pair.empty()) {
     reader.fault(join_key(prefix, "text_pair"), "config.conflict", "masked_lm reads one text", "remove it");
   }
-  const std::string probability = join_key(prefix, "mlm_probability");
-  if (!task.kind.empty() && task.kind != "masked_lm" && reader.given(probability) != nullptr &&
-      task.mlm_probability != TaskConfig{}.mlm_probability) {
-    reader.fault(probability, "config.conflict", cat("only kind: masked_lm masks, found kind: ", task.kind),
-                 "remove it");
-  }
+  check_masking(task, prefix, reader);
 }
 
 const Section<FreezeConfig>& freeze_section() {
@@ -154,6 +164,14 @@ const Section<TaskConfig>& task_section() {
           .key("score", &TaskConfig::score, text(), "regression: the corpus's score or number field.")
           .key("mlm_probability", &TaskConfig::mlm_probability, number({0, 1, true, true}),
                "masked_lm: the share of tokens that are chosen to be predicted.")
+          .key("masking", &TaskConfig::masking,
+               one_of({{"token", "whole_word", "span"},
+                       {},
+                       {{"wwm", "whole_word"}, {"whole_word_mask", "whole_word"}, {"spanbert", "span"}}}),
+               "masked_lm: what is chosen together: tokens, all tokens of a word, or spans of 1 to 10 words.")
+          .key(
+              "words", &TaskConfig::words, text(),
+              "masked_lm: the corpus's list field with each text's words, for languages whose tokens do not tell them.")
           .check(check_task);
   return section;
 }

@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr const char* kEnd = "<|endoftext|>";
+constexpr const char* kEndOfText = "<|endoftext|>";
 constexpr size_t kLongestToken = 512;  // bytes; splitting takes time by the square
 
 [[noreturn]] void fail_at(const std::string& file, int line, const std::string& what) {
@@ -142,7 +142,7 @@ class PairsOfRanks {
 
 void read_special_tokens(const std::string& folder, const std::string& file, BpeSpec& spec) {
   const std::string sidecar = folder + "/added_tokens.json";
-  const Json tokens = exists(sidecar) ? read_tokenizer_json_file(sidecar) : Json{{kEnd, spec.vocabulary.size()}};
+  const Json tokens = exists(sidecar) ? read_tokenizer_json_file(sidecar) : Json{{kEndOfText, spec.vocabulary.size()}};
   const JsonSection section(sidecar, "", tokens);
   const auto highest = static_cast<int64_t>(spec.vocabulary.size() + tokens.size()) - 1;
   for (const auto& [text, value] : tokens.items()) {

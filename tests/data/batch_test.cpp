@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "core/errors.h"
+#include "data/masking.h"
 
 namespace broadsheet {
 namespace {
@@ -50,7 +51,7 @@ class LetterTokenizer : public Tokenizer {
   int32_t vocab_size() const override { return kVocabularySize; }
   const std::string& token(int32_t) const override { return name_; }
   SpecialTokens special_tokens() const override { return kSpecials; }
-  bool continues_word(int32_t) const override { return false; }
+  bool continues_word(int32_t id) const override { return id >= 500; }
   const std::string& fingerprint() const override { return name_; }
 
  private:
@@ -269,6 +270,143 @@ TEST(Masking, ASequenceInWhichNothingIsChosenIsFine) {
   mask_tokens(batch, spec);
   EXPECT_TRUE(batch.labels.empty());
   EXPECT_TRUE(batch.loss_rows.empty());
+}
+
+// Words of 1, 2, 3, 1, 2, 3 ... tokens: the ids from 500 on go on.
+FakeCorpus corpus_of_words(int documents, int words) {
+  FakeCorpus corpus;
+  for (int document = 0; document < documents; ++document) {
+    corpus.texts.emplace_back();
+    for (int word = 0; word < words; ++word)
+      for (int part = 0; part <= word % 3; ++part)
+        corpus.texts.back().push_back(100 + word % 200 + (part > 0 ? 400 : 0));
+  }
+  return corpus;
+}
+std::vector<int64_t> numbers_to(int64_t count) {
+  std::vector<int64_t> all(static_cast<size_t>(count));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+TEST(WholeWords, AreChosenOrLeftAsWholes) {
+  const FakeCorpus corpus = corpus_of_words(400, 60);
+  Batch batch = pack(corpus, spec_of(200), numbers_to(400));
+  const WordMarks marks = marks_of(batch, LetterTokenizer());
+  const Batch before = batch;
+  MaskingSpec spec = masking();
+  spec.unit = MaskingUnit::kWords;
+  mask_tokens(batch, spec, marks);
+  std::vector<bool> chosen(batch.tokens.size());
+  for (size_t i = 0; i < batch.loss_rows.size(); ++i) {
+    chosen[static_cast<size_t>(batch.loss_rows[i])] = true;
+    EXPECT_EQ(batch.labels[i], before.tokens[static_cast<size_t>(batch.loss_rows[i])]);
+  }
+  for (size_t row = 1; row < chosen.size(); ++row)
+    EXPECT_TRUE(before.tokens[row] < 500 || chosen[row] == chosen[row - 1]) << row;
+  const double share = static_cast<double>(batch.labels.size()) / (400 * 120);
+  EXPECT_NEAR(share, 0.15, 0.01);
+  // Each token of a word is masked, replaced or kept by itself.
+  bool parted = false;
+  for (size_t row = 1; row < chosen.size(); ++row)
+    parted |= chosen[row] && before.tokens[row] >= 500 &&
+              (batch.tokens[row] == kSpecials.mask) != (batch.tokens[row - 1] == kSpecials.mask);
+  EXPECT_TRUE(parted);
+}
+
+// Of two sequences the second begins with a token that would go on.
+TEST(WholeWords, EndWithTheirSequence) {
+  FakeCorpus corpus;
+  corpus.texts = {{100, 500}, {501, 502, 101}};
+  Batch batch = pack(corpus, spec_of(8), {0, 1});
+  const WordMarks marks = marks_of(batch, LetterTokenizer());
+  EXPECT_EQ(marks, (WordMarks{0, 0, 1, 0, 0, 1, 1, 0, 0}));
+  MaskingSpec spec = masking();
+  spec.unit = MaskingUnit::kWords;
+  bool apart = false;  // the first word of the second sequence and the last one of the first
+  for (uint64_t step = 0; step < 40; ++step) {
+    Batch masked = batch;
+    spec.step = step;
+    spec.probability = 0.5;
+    mask_tokens(masked, spec, marks);
+    const auto chosen = [&](int64_t row) {
+      return std::find(masked.loss_rows.begin(), masked.loss_rows.end(), row) != masked.loss_rows.end();
+    };
+    EXPECT_EQ(chosen(5), chosen(6));
+    apart |= chosen(2) != chosen(5);
+  }
+  EXPECT_TRUE(apart);
+}
+
+TEST(Segmentation, MarksTheTokensOfItsWordsAsFarAsTheySpellTheText) {
+  FakeCorpus corpus;
+  const LetterTokenizer letters;
+  corpus.texts = {letters.encode("abcdef"), letters.encode("abcdef")};
+  const Batch batch = pack(corpus, spec_of(7), {0, 1});  // [CLS] a b c d e [SEP], twice
+  WordMarks marks = marks_of(batch, letters);
+  ASSERT_EQ(marks, WordMarks(14));
+  mark_words(batch, 0, {"ab", "c", "def"}, letters, marks);
+  EXPECT_EQ(marks, (WordMarks{0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}));
+  mark_words(batch, 1, {"abc", "x", "ef"}, letters, marks);
+  EXPECT_EQ(marks, (WordMarks{0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0}));
+}
+
+TEST(Spans, ReachTheShareWithRunsOfWholeWords) {
+  const int64_t documents = 1000;
+  const FakeCorpus corpus = corpus_of_words(documents, 60);
+  Batch batch = pack(corpus, spec_of(200), numbers_to(documents));
+  const WordMarks marks = marks_of(batch, LetterTokenizer());
+  const Batch before = batch;
+  MaskingSpec spec = masking();
+  spec.unit = MaskingUnit::kSpans;
+  mask_tokens(batch, spec, marks);
+  std::vector<bool> chosen(batch.tokens.size());
+  for (const int64_t row : batch.loss_rows) chosen[static_cast<size_t>(row)] = true;
+  std::map<int64_t, int64_t> runs;  // of words
+  int64_t same = 0, neighbours = 0;
+  for (int64_t sequence = 0; sequence < documents; ++sequence) {
+    int64_t tokens = 0, run = 0;
+    for (auto row = static_cast<size_t>(batch.boundaries[static_cast<size_t>(sequence)]);
+         row < static_cast<size_t>(batch.boundaries[static_cast<size_t>(sequence) + 1]); ++row) {
+      tokens += chosen[row] ? 1 : 0;
+      if (before.tokens[row] >= 500) {
+        EXPECT_EQ(chosen[row], chosen[row - 1]);
+        if (chosen[row]) {
+          ++neighbours;
+          same += (batch.tokens[row] == kSpecials.mask) == (batch.tokens[row - 1] == kSpecials.mask);
+        }
+        continue;
+      }
+      if (!chosen[row] && run > 0) ++runs[run];
+      run = chosen[row] ? run + 1 : 0;
+    }
+    EXPECT_GE(tokens, 18);  // 15 % of 120
+    EXPECT_LE(tokens, 20);  // the last word may have three
+  }
+  EXPECT_EQ(same, neighbours);  // what becomes of a span is drawn once
+  double spans = 0, words = 0;
+  for (const auto& [length, count] : runs) {
+    spans += static_cast<double>(count);
+    words += static_cast<double>(length * count);
+  }
+  EXPECT_GT(words / spans, 2.5);  // 3.8 words in the mean, less what is cut where the share is reached
+  EXPECT_LT(words / spans, 5);
+}
+
+TEST(Spans, AreTheSameWhateverElseIsInTheBatch) {
+  const FakeCorpus corpus = corpus_of_words(12, 50);
+  const LetterTokenizer letters;
+  MaskingSpec spec = masking(3);
+  spec.unit = MaskingUnit::kSpans;
+  Batch whole = pack(corpus, spec_of(200), numbers_to(12));
+  mask_tokens(whole, spec, marks_of(whole, letters));
+  std::vector<int64_t> tokens;
+  for (int64_t document = 0; document < 12; ++document) {
+    Batch one = pack(corpus, spec_of(200), {document});
+    mask_tokens(one, spec, marks_of(one, letters));
+    tokens.insert(tokens.end(), one.tokens.begin(), one.tokens.end());
+  }
+  EXPECT_EQ(tokens, whole.tokens);
 }
 
 TEST(Pack, HeadTailKeepsAQuarterOfTheBeginningAndTheRestOfTheEnd) {

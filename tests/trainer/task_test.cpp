@@ -188,6 +188,51 @@ TEST(MaskedLm, EvaluationScoresTheSamePositionsEveryTimeAndTrainingOthers) {
   EXPECT_NE(rows(*task, Split::kTrain, 1), rows(*other, Split::kTrain, 1));
 }
 
+// Words of two tokens: by the tokenizer, whose odd ids go on, or by the corpus.
+TEST(MaskedLm, MasksWholeWordsAsTheTokenizerOrTheCorpusTellsThem) {
+  class Pairs : public WordTokenizer {
+   public:
+    void encode_into(std::string_view text, std::vector<int32_t>& ids) const override {
+      for (const char c : text) ids.push_back(8 + (c - 'a'));
+    }
+    bool continues_word(int32_t id) const override { return id % 2 == 1; }
+  };
+  class Segmented : public MemoryCorpus {
+   public:
+    using MemoryCorpus::MemoryCorpus;
+    std::vector<std::string> list(Split, const std::string& field, int64_t) const override {
+      return field == "terms" ? std::vector<std::string>{"a", "bc", "de", "f"} : std::vector<std::string>{};
+    }
+  };
+  const Segmented corpus({{{8, 9, 10, 11, 12, 13}, {}, 0, 0}}, {"good", "bad"});
+  TaskRequest request = request_for("masked_lm");
+  request.tokenizer = std::make_shared<Pairs>();
+  request.task.mlm_probability = 0.4;
+  const auto chosen = [&](uint64_t step) {
+    const Batch batch = make_task(request)->make_batch(corpus, Split::kTrain, {0}, step);
+    std::vector<bool> rows(9);
+    for (const int64_t row : batch.loss_rows) rows[static_cast<size_t>(row)] = true;
+    return rows;
+  };
+  for (const char* masking : {"whole_word", "span"}) {
+    request.task.masking = masking;
+    for (const bool given : {false, true}) {
+      request.task.words = given ? "terms" : "";
+      for (uint64_t step = 0; step < 20; ++step) {
+        const std::vector<bool> rows = chosen(step);  // [CLS] is row 0
+        for (const size_t first : given ? std::vector<size_t>{2, 4} : std::vector<size_t>{1, 3, 5})
+          EXPECT_EQ(rows[first], rows[first + 1]) << masking << given << step;
+      }
+    }
+  }
+  request.task.masking = "token";
+  bool parted = false;
+  for (uint64_t step = 0; step < 20; ++step) parted |= chosen(step)[1] != chosen(step)[2];
+  EXPECT_TRUE(parted);
+  request.task.masking = "whole_word";
+  EXPECT_EQ(make_task(request)->broadsheet_config().at("task").at("masking"), "whole_word");
+}
+
 TEST(MaskedLm, FillsMasksWithTheLikeliestTokens) {
   class Masking : public WordTokenizer {
    public:

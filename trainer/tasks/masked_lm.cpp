@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "core/text.h"
+#include "data/masking.h"
 #include "trainer/tasks/metrics.h"
 #include "trainer/tasks/text_task.h"
 
@@ -39,7 +40,8 @@ class MaskedLm : public TextTask {
     const bool train = split == Split::kTrain;
     mask_tokens(batch,
                 {setup_.task.mlm_probability, train ? setup_.seed : kEvaluationSeed, train ? step : kEvaluationStep,
-                 setup_.tokenizer->vocab_size(), setup_.tokenizer->special_tokens()});
+                 setup_.tokenizer->vocab_size(), setup_.tokenizer->special_tokens(), unit_},
+                word_marks(batch, corpus, split, documents));
     return batch;
   }
 
@@ -99,6 +101,16 @@ class MaskedLm : public TextTask {
   }
 
  private:
+  WordMarks word_marks(const Batch& batch, const ShardSet& corpus, Split split,
+                       const std::vector<int64_t>& documents) const {
+    if (unit_ == MaskingUnit::kTokens) return {};
+    WordMarks marks = marks_of(batch, *setup_.tokenizer);
+    for (size_t i = 0; i < documents.size() && !setup_.task.words.empty(); ++i)
+      mark_words(batch, static_cast<int64_t>(i), corpus.list(split, setup_.task.words, documents[i]), *setup_.tokenizer,
+                 marks);
+    return marks;
+  }
+
   at::Tensor logits(const std::vector<int64_t>& rows, const PackedInput& input, const PassContext& pass) const {
     return model_.masked_lm_logits(model_.encode(input, pass).index_select(0, ids(rows)));
   }
@@ -107,6 +119,7 @@ class MaskedLm : public TextTask {
   }
 
   const std::string metric_ = "loss";
+  const MaskingUnit unit_ = masking_unit(setup_.task.masking);
 };
 
 }  // namespace

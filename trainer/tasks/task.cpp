@@ -68,6 +68,8 @@ TaskConfig read_task(const nlohmann::json& broadsheet, const std::string& folder
     task.label = json.value("label", "");
     task.score = json.value("score", "");
     task.mlm_probability = json.value("mlm_probability", task.mlm_probability);
+    task.masking = json.value("masking", task.masking);
+    task.words = json.value("words", "");
     return task;
   } catch (const nlohmann::json::exception& error) {
     throw UserError({"model.broadsheet", {file}, "task", error.what(), "export the model again, or remove this file"});

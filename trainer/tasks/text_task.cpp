@@ -271,7 +271,11 @@ nlohmann::json TextTask::broadsheet_config() const {
   if (!setup_.task.text_pair.empty()) task["text_pair"] = setup_.task.text_pair;
   if (kind() == "classification") task["label"] = setup_.task.label;
   if (kind() == "regression") task["score"] = setup_.task.score;
-  if (kind() == "masked_lm") task["mlm_probability"] = setup_.task.mlm_probability;
+  if (kind() == "masked_lm") {
+    task["mlm_probability"] = setup_.task.mlm_probability;
+    if (setup_.task.masking != "token") task["masking"] = setup_.task.masking;
+    if (!setup_.task.words.empty()) task["words"] = setup_.task.words;
+  }
   nlohmann::json config = {{"schema", 1},
                            {"task", task},
                            {"max_length", setup_.max_length},

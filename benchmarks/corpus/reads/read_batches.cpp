@@ -11,6 +11,7 @@
 
 #include "core/errors.h"
 #include "data/batch.h"
+#include "data/masking.h"
 #include "data/plan.h"
 #include "data/step_loader.h"
 #include "data/tokenizers/tokenizer.h"
