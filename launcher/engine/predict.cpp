@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -156,6 +157,11 @@ PredictCounts predict_stream(const Command& command, const std::string& input, s
   return stream.run(lines);
 }
 
+// What comes out of a pipe can only be read once.
+bool from_file_to_file(const Command& command) {
+  return command.has("output") && std::filesystem::is_regular_file(command.value("input"));
+}
+
 void check_options(const Command& command) {
   if (command.has("text") == command.has("input"))
     throw UserError("usage.predict", "broadsheet predict: wanted one of --text and --input",
@@ -163,8 +169,7 @@ void check_options(const Command& command) {
   if (command.json && command.has("input") && !command.has("output"))
     throw UserError("usage.predict", "broadsheet predict: --json with --input needs --output",
                     "leave --json out: the predictions are JSONL already");
-  const bool shared = command.has("output") && command.has("input") && command.value("input") != "-";
-  if (command.has("ranks") && !shared)
+  if (command.has("ranks") && !from_file_to_file(command))
     throw UserError("usage.predict", "broadsheet predict: --ranks needs --input FILE and --output FILE",
                     "standard input and single texts are for one process");
   if (command.has("ranks") && workers_of_job())
@@ -186,8 +191,13 @@ int predict(const Command& command) {
   if (input != "-") {
     file.open(input, std::ios::binary);
     if (!file) throw UserError("predict.input", cat(input, ": cannot be read"), "check the path and its permissions");
+    if (std::filesystem::is_directory(input))
+      throw UserError("predict.input", cat(input, ": is a folder"), "name a file of JSON lines");
   }
-  const bool shared = input != "-" && command.has("output");
+  const bool shared = from_file_to_file(command);
+  std::error_code absent;
+  if (shared && std::filesystem::equivalent(input, command.value("output"), absent))
+    throw UserError("predict.output", cat(input, ": is the input and the output"), "write to another file");
   const PredictCounts counts = shared         ? predict_to_file(command, input)
                                : input == "-" ? predict_stream(command, input, std::cin)
                                               : predict_stream(command, input, file);

@@ -118,9 +118,11 @@ class Predict(unittest.TestCase):
 
     def test_wrong_use_names_the_remedy(self):
         for wrong in (["--input", "-", "--output", self.folder / "x", "--ranks", "2"], ["--text", "the", "--ranks", "2"],
-                      ["--input", self.input, "--ranks", "2"], ["--input", self.folder / "absent", "--output", self.folder / "x"]):
+                      ["--input", self.input, "--ranks", "2"], ["--input", self.folder / "absent", "--output", self.folder / "x"],
+                      ["--input", self.folder, "--output", self.folder / "x"], ["--input", self.input, "--output", self.input]):
             done = broadsheet("predict", self.model, *wrong)
             self.assertEqual(done.returncode, USER, done.stderr)
+        self.assertEqual(len(self.input.read_text().split("\n")), 4042)
         (self.folder / "bad.jsonl").write_text("no\nno\n")
         done = broadsheet("predict", self.model, "--input", self.folder / "bad.jsonl", "--output", self.folder / "bad.out")
         self.assertEqual(done.returncode, USER)
