@@ -20,8 +20,8 @@ const at::Tensor& BertModel::tensor(const std::string& name) const {
   return found->tensor;
 }
 
-BertModel::Dense BertModel::dense(const std::string& name) const {
-  return {tensor(name + ".weight"), tensor(name + ".bias")};
+Linear BertModel::linear(const std::string& name) const {
+  return {name, tensor(name + ".weight"), tensor(name + ".bias")};
 }
 
 BertModel::Norm BertModel::norm(const std::string& name) const {
@@ -35,20 +35,21 @@ void BertModel::connect(const BertHeads& heads) {
   embedding_norm_ = norm("bert.embeddings.LayerNorm");
   for (int64_t number = 0; number < config_.num_hidden_layers; ++number) {
     const std::string layer = cat("bert.encoder.layer.", number, ".");
-    layers_.push_back({dense(layer + "attention.self.query"), dense(layer + "attention.self.key"),
-                       dense(layer + "attention.self.value"), dense(layer + "attention.output.dense"),
-                       dense(layer + "intermediate.dense"), dense(layer + "output.dense"),
+    layers_.push_back({linear(layer + "attention.self.query"), linear(layer + "attention.self.key"),
+                       linear(layer + "attention.self.value"), linear(layer + "attention.output.dense"),
+                       linear(layer + "intermediate.dense"), linear(layer + "output.dense"),
                        norm(layer + "attention.output.LayerNorm"), norm(layer + "output.LayerNorm")});
   }
   if (heads.masked_lm) {
-    transform_ = dense("cls.predictions.transform.dense");
+    transform_ = linear("cls.predictions.transform.dense");
     transform_norm_ = norm("cls.predictions.transform.LayerNorm");
-    decoder_ = config_.tie_word_embeddings ? Dense{word_embeddings_, tensor("cls.predictions.bias")}
-                                           : dense("cls.predictions.decoder");
+    decoder_ = config_.tie_word_embeddings
+                   ? Linear{"cls.predictions.decoder", word_embeddings_, tensor("cls.predictions.bias")}
+                   : linear("cls.predictions.decoder");
   }
   if (heads.labels > 0) {
-    pooler_ = dense("bert.pooler.dense");
-    classifier_ = dense("classifier");
+    pooler_ = linear("bert.pooler.dense");
+    classifier_ = linear("classifier");
   }
 }
 
@@ -79,13 +80,15 @@ at::Tensor BertModel::run_layer(int64_t number, const at::Tensor& hidden, const 
     dropout = {config_.attention_probs_dropout_prob,
                dropout_keys(pass, input.examples, number, DropoutSite::kAttention)};
   }
-  const at::Tensor attended = packed_attention(layer.query(hidden), layer.key(hidden), layer.value(hidden),
-                                               input.boundaries, config_.num_attention_heads, dropout);
+  const RowOwners owners{pass, input.boundaries, input.examples};
+  const at::Tensor attended =
+      packed_attention(layer.query(hidden, owners), layer.key(hidden, owners), layer.value(hidden, owners),
+                       input.boundaries, config_.num_attention_heads, dropout);
   const auto dropped = [&](const at::Tensor& rows, DropoutSite site) { return drop(rows, input, pass, number, site); };
   const at::Tensor middle =
-      layer.attention_norm(dropped(layer.attention_output(attended), DropoutSite::kAttentionOutput) + hidden);
-  const at::Tensor wide = activate(layer.intermediate(middle));
-  return layer.output_norm(dropped(layer.output(wide), DropoutSite::kFeedForward) + middle);
+      layer.attention_norm(dropped(layer.attention_output(attended, owners), DropoutSite::kAttentionOutput) + hidden);
+  const at::Tensor wide = activate(layer.intermediate(middle, owners));
+  return layer.output_norm(dropped(layer.output(wide, owners), DropoutSite::kFeedForward) + middle);
 }
 
 bool BertModel::trunk_is_frozen() const {
@@ -123,11 +126,11 @@ at::Tensor BertModel::first_rows(const at::Tensor& hidden, const PackedInput& in
 
 at::Tensor BertModel::classify(const at::Tensor& rows, const std::vector<int64_t>& examples,
                                const PassContext& pass) const {
-  at::Tensor pooled = at::tanh(pooler_(rows));
+  std::vector<int64_t> boundaries;  // one row per sequence
+  for (size_t s = 0; s <= examples.size(); ++s) boundaries.push_back(static_cast<int64_t>(s));
+  at::Tensor pooled = at::tanh(pooler_(rows, {pass, boundaries, examples}));
   const double p = config_.classifier_dropout.value_or(config_.hidden_dropout_prob);
   if (pass.training && p > 0) {
-    std::vector<int64_t> boundaries;  // one row per sequence
-    for (size_t s = 0; s <= examples.size(); ++s) boundaries.push_back(static_cast<int64_t>(s));
     pooled = packed_dropout(pooled, boundaries, dropout_keys(pass, examples, kHeadLayer, DropoutSite::kHead), p);
   }
   return classifier_(pooled).to(at::kFloat);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "trainer/models/bert_config.h"
+#include "trainer/models/linear.h"
 #include "trainer/models/model.h"
 
 namespace broadsheet {
@@ -68,10 +69,6 @@ class BertModel {
   }
 
  private:
-  struct Dense {  // weight [out, in], bias [out]
-    at::Tensor weight, bias;
-    at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
-  };
   struct Norm {
     at::Tensor weight, bias;
     double epsilon = 0;
@@ -79,7 +76,7 @@ class BertModel {
     at::Tensor operator()(const at::Tensor& x) const;
   };
   struct Layer {
-    Dense query, key, value, attention_output, intermediate, output;
+    Linear query, key, value, attention_output, intermediate, output;
     Norm attention_norm, output_norm;
   };
 
@@ -89,7 +86,7 @@ class BertModel {
   void initialise(const std::vector<std::string>& names, uint64_t seed);
   void connect(const BertHeads& heads);
   const at::Tensor& tensor(const std::string& name) const;
-  Dense dense(const std::string& name) const;
+  Linear linear(const std::string& name) const;
   Norm norm(const std::string& name) const;
   at::Tensor activate(const at::Tensor& x) const;
   at::Tensor run_layer(int64_t number, const at::Tensor& hidden, const PackedInput& input,
@@ -104,7 +101,7 @@ class BertModel {
   at::Tensor word_embeddings_, position_embeddings_, type_embeddings_;
   Norm embedding_norm_;
   std::vector<Layer> layers_;
-  Dense transform_, decoder_, pooler_, classifier_;
+  Linear transform_, decoder_, pooler_, classifier_;
   Norm transform_norm_;
 };
 
