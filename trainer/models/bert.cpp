@@ -1,48 +1,29 @@
 #include "trainer/models/bert.h"
 
-#include <algorithm>
-
 #include "core/errors.h"
 #include "core/text.h"
+#include "trainer/models/activate.h"
 #include "trainer/models/attention.h"
 #include "trainer/models/dropout.h"
 
 namespace broadsheet {
 
-at::Tensor BertModel::Norm::operator()(const at::Tensor& x) const {
-  return at::layer_norm(x.to(at::kFloat), weight.sizes(), weight, bias, epsilon);
-}
-
-const at::Tensor& BertModel::tensor(const std::string& name) const {
-  const auto found =
-      std::find_if(parameters_.begin(), parameters_.end(), [&](const Parameter& p) { return p.name == name; });
-  BROADSHEET_ASSERT(found != parameters_.end());
-  return found->tensor;
-}
-
-Linear BertModel::linear(const std::string& name) const {
-  return {name, tensor(name + ".weight"), tensor(name + ".bias")};
-}
-
-BertModel::Norm BertModel::norm(const std::string& name) const {
-  return {tensor(name + ".weight"), tensor(name + ".bias"), config_.layer_norm_eps};
-}
-
-void BertModel::connect(const BertHeads& heads) {
+void BertModel::connect(const ModelHeads& heads) {
   word_embeddings_ = tensor("bert.embeddings.word_embeddings.weight");
   position_embeddings_ = tensor("bert.embeddings.position_embeddings.weight");
   type_embeddings_ = tensor("bert.embeddings.token_type_embeddings.weight");
-  embedding_norm_ = norm("bert.embeddings.LayerNorm");
+  const auto norm_of = [&](const std::string& name) { return norm(name, config_.layer_norm_eps); };
+  embedding_norm_ = norm_of("bert.embeddings.LayerNorm");
   for (int64_t number = 0; number < config_.num_hidden_layers; ++number) {
     const std::string layer = cat("bert.encoder.layer.", number, ".");
     layers_.push_back({linear(layer + "attention.self.query"), linear(layer + "attention.self.key"),
                        linear(layer + "attention.self.value"), linear(layer + "attention.output.dense"),
                        linear(layer + "intermediate.dense"), linear(layer + "output.dense"),
-                       norm(layer + "attention.output.LayerNorm"), norm(layer + "output.LayerNorm")});
+                       norm_of(layer + "attention.output.LayerNorm"), norm_of(layer + "output.LayerNorm")});
   }
   if (heads.masked_lm) {
     transform_ = linear("cls.predictions.transform.dense");
-    transform_norm_ = norm("cls.predictions.transform.LayerNorm");
+    transform_norm_ = norm_of("cls.predictions.transform.LayerNorm");
     decoder_ = config_.tie_word_embeddings
                    ? Linear{"cls.predictions.decoder", word_embeddings_, tensor("cls.predictions.bias")}
                    : linear("cls.predictions.decoder");
@@ -51,18 +32,6 @@ void BertModel::connect(const BertHeads& heads) {
     pooler_ = linear("bert.pooler.dense");
     classifier_ = linear("classifier");
   }
-}
-
-at::Tensor BertModel::activate(const at::Tensor& x) const {
-  switch (config_.hidden_act) {
-    case Activation::kGelu:
-      return at::gelu(x);
-    case Activation::kGeluTanh:
-      return at::gelu(x, "tanh");
-    case Activation::kRelu:
-      return at::relu(x);
-  }
-  assertion_failed("known activation", __FILE__, __LINE__);
 }
 
 at::Tensor BertModel::drop(const at::Tensor& rows, const PackedInput& input, const PassContext& pass, int64_t layer,
@@ -87,22 +56,8 @@ at::Tensor BertModel::run_layer(int64_t number, const at::Tensor& hidden, const 
   const auto dropped = [&](const at::Tensor& rows, DropoutSite site) { return drop(rows, input, pass, number, site); };
   const at::Tensor middle =
       layer.attention_norm(dropped(layer.attention_output(attended, owners), DropoutSite::kAttentionOutput) + hidden);
-  const at::Tensor wide = activate(layer.intermediate(middle, owners));
+  const at::Tensor wide = activate(config_.hidden_act, layer.intermediate(middle, owners));
   return layer.output_norm(dropped(layer.output(wide, owners), DropoutSite::kFeedForward) + middle);
-}
-
-bool BertModel::trunk_is_frozen() const {
-  return std::none_of(parameters_.begin(), parameters_.end(),
-                      [](const Parameter& p) { return p.layer != kHeadLayer && p.tensor.requires_grad(); });
-}
-
-at::Tensor BertModel::encode(const PackedInput& input, const PassContext& pass) const {
-  if (!trunk_is_frozen()) return run_trunk(input, pass);
-  const at::NoGradGuard no_grad;
-  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
-  PassContext plain = pass;
-  plain.training = false;
-  return run_trunk(input, plain);
 }
 
 at::Tensor BertModel::run_trunk(const PackedInput& input, const PassContext& pass) const {
@@ -115,11 +70,11 @@ at::Tensor BertModel::run_trunk(const PackedInput& input, const PassContext& pas
   return hidden;
 }
 
-at::Tensor BertModel::masked_lm_logits(const at::Tensor& hidden) const {
-  return decoder_(transform_norm_(activate(transform_(hidden)))).to(at::kFloat);
+at::Tensor BertModel::lm_logits(const at::Tensor& hidden) const {
+  return decoder_(transform_norm_(activate(config_.hidden_act, transform_(hidden)))).to(at::kFloat);
 }
 
-at::Tensor BertModel::first_rows(const at::Tensor& hidden, const PackedInput& input) const {
+at::Tensor BertModel::head_rows(const at::Tensor& hidden, const PackedInput& input) const {
   const std::vector<int64_t> firsts(input.boundaries.begin(), input.boundaries.end() - 1);
   return hidden.index_select(0, at::tensor(at::ArrayRef<int64_t>(firsts), at::kLong).to(hidden.device()));
 }

@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
-namespace broadsheet {
+#include "trainer/models/model_json.h"
 
-enum class Activation { kGelu, kGeluTanh, kRelu };  // "gelu" (erf), "gelu_new" (tanh approximation), "relu"
+namespace broadsheet {
 
 // Field names and defaults are those of transformers' BertConfig.
 struct BertConfig {

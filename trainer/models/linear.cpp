@@ -17,15 +17,19 @@ at::Tensor drop_input(const at::Tensor& x, double p, const std::string& name, co
   return packed_dropout(x, owners.boundaries, keys, p);
 }
 
+at::Tensor apply_plain(const Linear& layer, const at::Tensor& x) {
+  return at::linear(x, layer.transposed ? layer.weight.t() : layer.weight, layer.bias);
+}
+
 }  // namespace
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
   BROADSHEET_ASSERT(!lora);
-  return at::linear(x, weight, bias);
+  return apply_plain(*this, x);
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x, const RowOwners& owners) const {
-  const at::Tensor plain = at::linear(x, weight, bias);
+  const at::Tensor plain = apply_plain(*this, x);
   if (!lora) return plain;
   const at::Tensor narrow = at::linear(drop_input(x, lora->dropout, name, owners), lora->a);
   return plain + at::linear(narrow, lora->b) * lora->scaling;

@@ -34,6 +34,7 @@ struct Linear {
   at::Tensor weight;  // [out, in]
   at::Tensor bias;    // [out], or undefined: none
   std::optional<LoraBranch> lora = std::nullopt;
+  bool transposed = false;  // weight is [in, out], as GPT-2's files have it
 
   // [rows, in] -> [rows, out].
   at::Tensor operator()(const at::Tensor& x, const RowOwners& owners) const;
