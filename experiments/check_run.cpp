@@ -94,7 +94,7 @@ class RunChecker {
           cat("write at most ", model.layers));
     }
     const std::string& kind = config_.task.kind;
-    if (model.causal ? kind == "masked_lm" : kind == "causal_lm") {
+    if (!can_learn(model, kind)) {
       add("task.kind", "task.model", wrong_model_text(model, kind), wrong_model_remedy(model));
     }
   }

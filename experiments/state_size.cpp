@@ -18,9 +18,9 @@ uint64_t moments_of(const TrainConfig& train) {
   return train.momentum > 0 ? 1 : 0;
 }
 
-// The number of the layer that a tensor belongs to, by BERT's names or GPT-2's; -1: none.
+// The number of the layer that a tensor belongs to, by the names of BERT, its relatives, or GPT-2; -1: none.
 int64_t layer_of(const std::string& name) {
-  for (const std::string_view prefix : {"encoder.layer.", "h."}) {
+  for (const std::string_view prefix : {"encoder.layer.", "transformer.layer.", "h."}) {
     const size_t at = starts_with(name, prefix) ? 0 : name.find(cat(".", prefix));
     if (at != std::string::npos) return std::atoll(name.c_str() + at + (at > 0 ? 1 : 0) + prefix.size());
   }

@@ -16,7 +16,7 @@ struct TrainConfig;
 
 struct ModelConfig {
   std::string from;          // a Hugging Face folder, a run or a checkpoint; resolved path
-  std::string architecture;  // from scratch: "bert", "gpt2"
+  std::string architecture;  // from scratch: "bert", "gpt2", ...
   nlohmann::json config;     // from scratch: keys of config.json
   std::string tokenizer;     // from scratch: a folder; otherwise `from`'s
 };

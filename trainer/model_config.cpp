@@ -103,8 +103,8 @@ const Section<ModelConfig>& model_section() {
           .key("from", &ModelConfig::from, path(),
                "Folder of a model in Hugging Face's layout, of a run or of a checkpoint.")
           .key("architecture", &ModelConfig::architecture,
-               one_of({{"bert", "gpt2"},
-                       {"roberta", "distilbert", "electra"},
+               one_of({{"bert", "roberta", "distilbert", "electra", "gpt2"},
+                       {},
                        {{"BertModel", "bert"}, {"BertForMaskedLM", "bert"}, {"GPT2LMHeadModel", "gpt2"}}}),
                "From scratch: the kind of model, instead of from.")
           .key(

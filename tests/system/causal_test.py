@@ -120,7 +120,7 @@ class Causal(SystemTest):
         for change, words in (("task.kind=masked_lm", "write kind: causal_lm"),
                               ("data.long_documents=head_tail", "write truncate or split"),
                               ("data.max_length=161", "model's 160 positions"),
-                              ("model.architecture=roberta", "wanted one of bert | gpt2")):
+                              ("model.architecture=llama", "wanted one of bert | roberta")):
             done = broadsheet("check", self.work.folder / "run.yaml", "--set", change)
             self.assert_exit(done, USER)
             self.assertIn(words, done.stdout + done.stderr)

@@ -143,7 +143,7 @@ TEST_P(EveryTask, RefusesWhatDoesNotFitTheModel) {
   expect_error(request, "vocab_size");
   request = request_for(GetParam());
   request.model.architecture = "llama";
-  expect_error(request, "this version trains bert and gpt2");
+  expect_error(request, "this version trains bert, roberta, distilbert, electra and gpt2");
 }
 
 TEST(Tasks, PairsNeedAModelThatTellsThemApart) {

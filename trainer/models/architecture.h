@@ -23,6 +23,7 @@ struct ModelTraits {
   int64_t max_length = 0;   // positions that a sequence may have
   int64_t token_types = 1;  // 2 and more: the texts of a pair are told apart
   bool causal = false;      // a token sees those before it only; else all of its sequence
+  bool masks = false;       // there is a head for masked places
 };
 
 // By `json`'s model_type. UserError("model.architecture") for a kind that this version does not know, with those that
@@ -40,7 +41,8 @@ nlohmann::json forward_json(const Architecture& architecture);
 // train.dropout: replaces every rate of the model's own.
 void override_dropout(Architecture& architecture, double dropout);
 
-// What is wrong with a language-modelling task of the other kind of model, and what to do.
+// Whether a model can learn a task; if not, what is wrong and what to do.
+bool can_learn(const ModelTraits& model, const std::string& task_kind);
 std::string wrong_model_text(const ModelTraits& model, const std::string& task_kind);
 std::string wrong_model_remedy(const ModelTraits& model);
 

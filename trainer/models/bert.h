@@ -1,5 +1,6 @@
-// BERT (Devlin et al. 2018) on packed sequences, with the names and the numbers of transformers' modules.
-// Every linear layer runs on [total tokens, ...]; attention runs per sequence; there is no padded tensor.
+// BERT (Devlin et al. 2018) and its relatives (bert_config.h) on packed sequences, with the names and the numbers of
+// transformers' modules. Every linear layer runs on [total tokens, ...]; attention runs per sequence; there is no
+// padded tensor.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -13,8 +14,8 @@
 
 namespace broadsheet {
 
-// The heads are cls.predictions.* (masked_lm; its decoder tied to the word embeddings unless config.json says not), and
-// bert.pooler.* with classifier.* (labels).
+// By BERT's names, the heads are cls.predictions.* (masked_lm; its decoder tied to the word embeddings unless
+// config.json says not), and bert.pooler.* with classifier.* (labels).
 std::vector<ParameterSpec> bert_parameters(const BertConfig& config, const ModelHeads& heads);
 
 enum class DropoutSite : uint64_t;  // trainer/models/dropout.h
@@ -43,6 +44,7 @@ class BertModel : public LanguageModel {
   };
 
   at::Tensor run_trunk(const PackedInput& input, const PassContext& pass) const override;
+  at::Tensor activate_head(const at::Tensor& x) const;
   void connect(const ModelHeads& heads);
   at::Tensor run_layer(int64_t number, const at::Tensor& hidden, const PackedInput& input,
                        const PassContext& pass) const;
@@ -53,6 +55,7 @@ class BertModel : public LanguageModel {
   at::Tensor word_embeddings_, position_embeddings_, type_embeddings_;
   Norm embedding_norm_;
   std::vector<Layer> layers_;
+  Linear projection_;  // ELECTRA: of narrow embeddings
   Linear transform_, decoder_, pooler_, classifier_;
   Norm transform_norm_;
 };

@@ -176,12 +176,9 @@ void LanguageModel::initialise(uint64_t seed, double deviation) {
 std::unique_ptr<LanguageModel> make_model(const Architecture& architecture, const ModelHeads& heads,
                                           const WeightFiles* files, uint64_t seed, ModelValues values) {
   const ModelTraits traits = traits_of(architecture);
-  if (traits.causal ? heads.masked_lm : heads.causal_lm) {
-    throw UserError({"task.model",
-                     {},
-                     "task.kind",
-                     wrong_model_text(traits, heads.masked_lm ? "masked_lm" : "causal_lm"),
-                     wrong_model_remedy(traits)});
+  const std::string kind = heads.masked_lm ? "masked_lm" : heads.causal_lm ? "causal_lm" : "";
+  if (!can_learn(traits, kind)) {
+    throw UserError({"task.model", {}, "task.kind", wrong_model_text(traits, kind), wrong_model_remedy(traits)});
   }
   if (const auto* bert = std::get_if<BertConfig>(&architecture))
     return build_as<BertModel>(*bert, heads, files, seed, values);

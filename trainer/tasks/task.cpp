@@ -30,7 +30,7 @@ void take_from_tokenizer(const std::string& architecture, const Tokenizer& token
   };
   set_default("vocab_size", tokenizer.vocab_size());
   const SpecialTokens specials = tokenizer.special_tokens();
-  if (architecture == "bert") return set_default("pad_token_id", specials.pad);
+  if (architecture != "gpt2") return set_default("pad_token_id", specials.pad);
   const int32_t end = specials.sep >= 0 ? specials.sep : specials.eos;
   if (end < 0) return;
   set_default("eos_token_id", end);
