@@ -9,25 +9,37 @@
 namespace broadsheet {
 namespace {
 
-void check_specials(const SpecialTokens& specials) {
-  if (specials.cls < 0 || specials.sep < 0)
+void check_specials(const PackSpec& spec) {
+  if ((spec.marks_begin && spec.specials.cls < 0) || spec.specials.sep < 0)
     throw UserError("tokenizer.no_specials", "the tokenizer has no [CLS] or no [SEP] token",
                     "use the tokenizer of a BERT model");
+}
+
+int64_t special_count(const PackSpec& spec) {
+  return spec.text_pair.empty() ? 2 : 3;
+}
+
+// Whether the last piece of a document's text is this one.
+bool is_last_piece(const ShardSet& corpus, Split split, int64_t example) {
+  const int64_t next = example + 1;
+  return next >= corpus.size(split) || corpus.document_of(split, next) != corpus.document_of(split, example);
 }
 
 class Packer {
  public:
   Packer(Batch& batch, const PackSpec& spec, size_t sequences)
       : batch_(batch), spec_(spec), budget_(static_cast<size_t>(text_budget(spec))) {
-    check_specials(spec.specials);
+    check_specials(spec);
     batch_.boundaries.reserve(sequences + 1);
     batch_.examples.reserve(sequences);
     batch_.documents.reserve(sequences);
     batch_.boundaries.push_back(0);
   }
 
-  void add(int64_t example, int64_t document, TokenIds text, TokenIds pair) {
+  // `whole`: nothing of the document comes after this text.
+  void add(int64_t example, int64_t document, TokenIds text, TokenIds pair, bool whole) {
     position_ = 0;
+    whole = whole && text.size() + pair.size() <= budget_;
     if (!spec_.text_pair.empty() && text.size() + pair.size() > budget_) {
       // Only the first `budget` ids of either can survive.
       text = text.first(std::min(text.size(), budget_));
@@ -43,12 +55,12 @@ class Packer {
       first_.insert(first_.end(), text.end() - static_cast<ptrdiff_t>(tail), text.end());
       text = first_;
     }
-    push(spec_.specials.cls, 0);
+    if (spec_.marks_begin) push(spec_.specials.cls, 0);
     for (const int32_t id : text) push(id, 0);
-    push(spec_.specials.sep, 0);
+    if (ends_with_token(whole, text.size()) || !spec_.text_pair.empty()) push(spec_.specials.sep, 0);
     if (!spec_.text_pair.empty()) {
       for (const int32_t id : pair) push(id, 1);
-      push(spec_.specials.sep, 1);
+      if (spec_.end == TextEnd::kAlways) push(spec_.specials.sep, 1);
     }
     batch_.boundaries.push_back(batch_.total());
     batch_.examples.push_back(example);
@@ -56,6 +68,10 @@ class Packer {
   }
 
  private:
+  bool ends_with_token(bool whole, size_t tokens) const {
+    if (spec_.end == TextEnd::kIfEmpty) return tokens == 0;
+    return whole || spec_.end == TextEnd::kAlways;
+  }
   void push(int32_t id, int64_t type) {
     batch_.tokens.push_back(id);
     batch_.positions.push_back(position_++);
@@ -72,7 +88,7 @@ class Packer {
 }  // namespace
 
 int64_t text_budget(const PackSpec& spec) {
-  const int64_t specials = spec.text_pair.empty() ? 2 : 3;
+  const int64_t specials = special_count(spec);
   if (spec.max_length < specials + 1)
     throw UserError("data.max_length", cat("max_length is ", spec.max_length),
                     cat("use at least ", specials + 1, ", ", specials, " of which are special tokens"));
@@ -88,7 +104,12 @@ int64_t packed_length(const ShardSet& corpus, const PackSpec& spec, int64_t docu
   int64_t size = corpus.token_count(spec.split, spec.text, document);
   if (!spec.text_pair.empty()) size += corpus.token_count(spec.split, spec.text_pair, document);
   const int64_t budget = text_budget(spec);
-  return std::min(size, budget) + spec.max_length - budget;
+  int64_t specials = special_count(spec);
+  if (!spec.marks_begin) --specials;
+  const bool cut = size > budget;
+  if (spec.end == TextEnd::kIfEmpty && (size > 0 || !spec.text_pair.empty())) --specials;
+  if (spec.end == TextEnd::kOfDocument && (cut || !is_last_piece(corpus, spec.split, document))) --specials;
+  return std::min(size, budget) + specials;
 }
 
 Batch pack(const ShardSet& corpus, const PackSpec& spec, const std::vector<int64_t>& examples) {
@@ -97,7 +118,8 @@ Batch pack(const ShardSet& corpus, const PackSpec& spec, const std::vector<int64
   for (const int64_t example : examples) {
     const auto text = corpus.tokens(spec.split, spec.text, example);
     packer.add(example, corpus.document_of(spec.split, example), text,
-               spec.text_pair.empty() ? TokenIds() : corpus.tokens(spec.split, spec.text_pair, example));
+               spec.text_pair.empty() ? TokenIds() : corpus.tokens(spec.split, spec.text_pair, example),
+               spec.end != TextEnd::kOfDocument || is_last_piece(corpus, spec.split, example));
   }
   return batch;
 }
@@ -115,7 +137,7 @@ Batch pack_texts(const Tokenizer& tokenizer, const PackSpec& spec, const std::ve
     for (int64_t piece = 0; piece < pieces; ++piece) {
       const auto [begin, end] = piece_bounds(size, piece, pieces);
       const TokenIds part = TokenIds(text).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
-      packer.add(batch.sequences(), static_cast<int64_t>(i), part, pair);
+      packer.add(batch.sequences(), static_cast<int64_t>(i), part, pair, piece + 1 == pieces);
     }
   }
   return batch;

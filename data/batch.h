@@ -20,9 +20,9 @@ struct Batch {
   std::vector<int64_t> examples;     // [sequences] number in their split: keys of the random streams
   std::vector<int64_t> documents;    // [sequences] whose they are: several of a document are its pieces, in order
   // What the task predicts; which of them is filled depends on the task.
-  std::vector<int64_t> labels;     // classification: [sequences]; masked LM: [masked] original ids
+  std::vector<int64_t> labels;     // classification: [sequences]; masked LM: [masked] original ids; causal LM: next ids
   std::vector<float> targets;      // regression: [sequences]
-  std::vector<int64_t> loss_rows;  // masked LM: [masked] rows of `tokens` that the loss looks at
+  std::vector<int64_t> loss_rows;  // masked and causal LM: rows of `tokens` that the loss looks at
   // What a frozen trunk makes of each sequence, where it is kept (data/feature_store.h): [sequences, width]; else
   // empty.
   std::vector<float> features;
@@ -31,8 +31,12 @@ struct Batch {
   int64_t total() const { return static_cast<int64_t>(tokens.size()); }
 };
 
+// Where a sequence has the token that ends a text: always; where its document ends too, for models that go on writing;
+// or only where there would be no token at all.
+enum class TextEnd { kAlways, kOfDocument, kIfEmpty };
+
 // How documents become sequences: [CLS] text [SEP], or [CLS] text [SEP] pair [SEP], at most max_length tokens with the
-// specials, pairs truncated longest first.
+// specials, pairs truncated longest first. Room for all of these specials is kept also where some are left out.
 struct PackSpec {
   Split split = Split::kTrain;
   std::string text;       // field
@@ -40,6 +44,9 @@ struct PackSpec {
   int64_t max_length = 128;
   SpecialTokens specials;
   LongDocuments long_documents = LongDocuments::kTruncate;  // pack(): kSplit has been done by in_pieces()
+  // False for models whose texts just begin (GPT-2): no [CLS]; specials.sep is the token that ends a text.
+  bool marks_begin = true;
+  TextEnd end = TextEnd::kAlways;
 };
 
 // Tokens of a sequence that are not special. UserError("data.max_length") when there is no room for one.

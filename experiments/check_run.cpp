@@ -9,7 +9,7 @@
 #include "data/tokenizers/tokenizer.h"
 #include "experiments/check.h"
 #include "experiments/check_parts.h"
-#include "trainer/models/bert_config.h"
+#include "trainer/models/architecture.h"
 
 namespace broadsheet {
 namespace {
@@ -20,29 +20,12 @@ class RunChecker {
 
   void check_model() {
     // What the engine would refuse after it has started.
-    if (config_.model.from.empty()) return guard("model.config", [&] { check_numbers(config_.model.config); });
+    if (config_.model.from.empty()) return guard("model.config", [&] { check_numbers(); });
     const ModelLocation location = locate_model(config_.model.from);
     tokenizer_folder_ = location.tokenizer_folder;
     const nlohmann::json model = read_model_config(location.weights_folder);
-    const std::string type =
-        model.value("model_type", nlohmann::json()).is_string() ? model["model_type"].get<std::string>() : "";
-    if (type != "bert") {
-      add("model.from", "model.architecture", cat("found a model of type \"", type, "\" in ", location.weights_folder),
-          "this version trains bert");
-    } else {
-      guard("model.from", [&] { read_bert_config(model, location.weights_folder + "/config.json"); });
-    }
-    const int64_t longest = integer(model, "max_position_embeddings"), layers = integer(model, "num_hidden_layers");
-    if (longest > 0 && config_.data.max_length > longest) {
-      add("data.max_length", "config.range",
-          cat("found ", config_.data.max_length, ", more than the model's ", longest, " positions"),
-          cat("write at most ", longest));
-    }
-    if (layers > 0 && config_.freeze.layers > layers) {
-      add("freeze.layers", "config.range",
-          cat("found ", config_.freeze.layers, ", but the model has ", layers, " layers"),
-          cat("write at most ", layers));
-    }
+    guard("model.from",
+          [&] { check_fit(traits_of(read_architecture(model, location.weights_folder + "/config.json"))); });
   }
 
   void check_corpus(const ShardSet& corpus) {
@@ -85,10 +68,12 @@ class RunChecker {
   const Faults& faults() const { return faults_; }
 
  private:
-  static void check_numbers(const nlohmann::json& numbers) {
+  void check_numbers() {
+    const nlohmann::json& numbers = config_.model.config;
     Faults faults;
     try {
-      read_bert_config(numbers.is_null() ? nlohmann::json::object() : numbers, "", /*require_model_type=*/false);
+      check_fit(traits_of(
+          read_architecture(config_.model.architecture, numbers.is_null() ? nlohmann::json::object() : numbers, "")));
     } catch (const UserError& error) {
       for (Fault fault : error.faults()) {
         fault.key = cat("model.config.", fault.key);
@@ -98,9 +83,21 @@ class RunChecker {
     }
     faults.throw_if_any();
   }
-  static int64_t integer(const nlohmann::json& model, const char* key) {
-    const auto found = model.find(key);
-    return found != model.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
+  void check_fit(const ModelTraits& model) {
+    if (config_.data.max_length > model.max_length) {
+      add("data.max_length", "config.range",
+          cat("found ", config_.data.max_length, ", more than the model's ", model.max_length, " positions"),
+          cat("write at most ", model.max_length));
+    }
+    if (config_.freeze.layers > model.layers) {
+      add("freeze.layers", "config.range",
+          cat("found ", config_.freeze.layers, ", but the model has ", model.layers, " layers"),
+          cat("write at most ", model.layers));
+    }
+    const std::string& kind = config_.task.kind;
+    if (!can_learn(model, kind)) {
+      add("task.kind", "task.model", wrong_model_text(model, kind), wrong_model_remedy(model));
+    }
   }
   Place place_of(const std::string& key) const {
     if (origins_ == nullptr) return {};

@@ -188,7 +188,7 @@ void add_models_and_data(Table& t) {
   add(t, {"text_column", "text_column_name", "text_field", "dataset_text_field"}, same("task.text"));
   add(t, {"label_column", "label_column_name", "label_field", "target_column"}, same("task.label"));
   add(t, {"task_name", "task_type", "problem_type", "stage"},
-      advice("write task.kind: masked_lm, classification or regression"));
+      advice("write task.kind: masked_lm, causal_lm, classification or regression"));
   add(t, {"do_train", "do_eval", "do_predict"},
       advice("remove it: the verb says what is done (train, evaluate, predict)"));
   add(t, {"num_labels", "label_names", "id2label", "label2id"},

@@ -12,7 +12,7 @@ namespace broadsheet {
 namespace {
 
 bool is_count(const std::string& name) {
-  return name == "examples" || name == "tokens" || name == "masked_tokens";
+  return name == "examples" || name == "tokens" || name == "masked_tokens" || name == "predicted_tokens";
 }
 
 nlohmann::json to_json(const SplitResults& split) {

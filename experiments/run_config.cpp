@@ -35,6 +35,11 @@ void check_whole_run(const RunConfig& config, const std::string&, ConfigReader& 
                  cat("found ", config.data.long_documents, " for a task of text pairs"),
                  "remove it: of a pair the longer text is cut first; or remove task.text_pair");
   }
+  if (config.data.long_documents == "head_tail" && config.task.kind == "causal_lm") {
+    reader.fault("data.long_documents", "config.conflict",
+                 "found head_tail, after whose gap causal_lm would learn what does not follow",
+                 "write truncate or split");
+  }
   if (config.train.global_batch_tokens > 0 && config.train.global_batch_tokens < config.data.max_length) {
     reader.fault("train.global_batch_tokens", "config.range",
                  cat("found ", config.train.global_batch_tokens,
@@ -88,7 +93,8 @@ const Section<RunConfig>& run_section() {
           .key("freeze", &RunConfig::freeze, freeze_type(),
                "What is not trained. Where nothing below the head is, the trunk runs without dropout and in float32, "
                "and its "
-               "outputs for a corpus are computed once and kept beside it (not for masked_lm, whose head reads every "
+               "outputs for a corpus are computed once and kept beside it (not for masked_lm and causal_lm, whose head "
+               "reads every "
                "token).")
           .key("task", &RunConfig::task, nested(task_section()), "What is learned, from which fields of the corpus.",
                Need::kRequired)

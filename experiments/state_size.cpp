@@ -1,11 +1,12 @@
 #include "experiments/state_size.h"
 
 #include <cstdlib>
+#include <string_view>
 
 #include "checkpoints/huggingface.h"
 #include "core/text.h"
 #include "data/tokenizers/tokenizer.h"
-#include "trainer/models/bert_config.h"
+#include "trainer/models/architecture.h"
 
 namespace broadsheet {
 namespace {
@@ -17,13 +18,26 @@ uint64_t moments_of(const TrainConfig& train) {
   return train.momentum > 0 ? 1 : 0;
 }
 
+// The number of the layer that a tensor belongs to, by the names of BERT, its relatives, or GPT-2; -1: none.
+int64_t layer_of(const std::string& name) {
+  for (const std::string_view prefix : {"encoder.layer.", "transformer.layer.", "h."}) {
+    const size_t at = starts_with(name, prefix) ? 0 : name.find(cat(".", prefix));
+    if (at != std::string::npos) return std::atoll(name.c_str() + at + (at > 0 ? 1 : 0) + prefix.size());
+  }
+  return -1;
+}
+
+bool is_embedding(const std::string& name) {
+  return name.find("embeddings.") != std::string::npos || ends_with(name, "wte.weight") ||
+         ends_with(name, "wpe.weight");
+}
+
 bool is_trained(const std::string& name, const FreezeConfig& freeze) {
-  const size_t layer = name.find("encoder.layer.");
-  const bool embedding = name.find("embeddings.") != std::string::npos;
-  if (freeze.all_but_head) return layer == std::string::npos && !embedding;
+  const int64_t layer = layer_of(name);
+  const bool embedding = is_embedding(name);
+  if (freeze.all_but_head) return layer < 0 && !embedding;
   if (freeze.embeddings && embedding) return false;
-  constexpr size_t kPrefix = sizeof "encoder.layer." - 1;
-  return layer == std::string::npos || std::atoll(name.c_str() + layer + kPrefix) >= freeze.layers;
+  return layer < 0 || layer >= freeze.layers;
 }
 
 class Sum {
@@ -54,24 +68,20 @@ StateSize of_folder(const RunConfig& config) {
 }
 
 StateSize of_numbers(const RunConfig& config) {
-  const auto number = [&](const char* key, uint64_t otherwise) {
-    const auto found = config.model.config.find(key);
-    return found != config.model.config.end() && found->is_number_integer() && *found > 0 ? found->get<uint64_t>()
-                                                                                          : otherwise;
-  };
-  const BertConfig defaults;
-  const uint64_t hidden = number("hidden_size", static_cast<uint64_t>(defaults.hidden_size)),
-                 inner = number("intermediate_size", static_cast<uint64_t>(defaults.intermediate_size)),
-                 layers = number("num_hidden_layers", static_cast<uint64_t>(defaults.num_hidden_layers)),
-                 positions = number("max_position_embeddings", static_cast<uint64_t>(defaults.max_position_embeddings)),
-                 words =
-                     number("vocab_size", static_cast<uint64_t>(load_tokenizer(config.model.tokenizer)->vocab_size()));
-  constexpr uint64_t kTypes = 2;
+  nlohmann::json numbers = config.model.config.is_null() ? nlohmann::json::object() : config.model.config;
+  if (!numbers.contains("vocab_size")) numbers["vocab_size"] = load_tokenizer(config.model.tokenizer)->vocab_size();
+  const Architecture architecture = read_architecture(config.model.architecture, numbers, "model.config");
+  const ModelTraits model = traits_of(architecture);
+  const auto* gpt2 = std::get_if<Gpt2Config>(&architecture);
+  const auto hidden = static_cast<uint64_t>(model.hidden_size), layers = static_cast<uint64_t>(model.layers),
+             inner = static_cast<uint64_t>(gpt2 != nullptr ? gpt2->inner()
+                                                           : std::get<BertConfig>(architecture).intermediate_size);
   Sum sum(config);
-  sum.add("embeddings.", (words + positions + kTypes + 2) * hidden);
+  const int64_t types = gpt2 == nullptr ? model.token_types : 0;
+  sum.add("embeddings.", static_cast<uint64_t>(model.vocab_size + model.max_length + types + 2) * hidden);
   for (uint64_t layer = 0; layer < layers; ++layer)
     sum.add(cat("encoder.layer.", layer), 4 * hidden * hidden + 2 * hidden * inner + 9 * hidden + inner);
-  sum.add("pooler", hidden * hidden + hidden);
+  if (gpt2 == nullptr) sum.add("pooler", hidden * hidden + hidden);
   return sum.size();
 }
 

@@ -165,7 +165,7 @@ const Section<ValidationConfig>& validation_section() {
                                        "Validates after every so many epochs; parts are allowed.")
                                   .key("metric", &ValidationConfig::metric, one_of(metrics),
                                        "Chooses the best weights. Without it macro_f1 for classification, mse for "
-                                       "regression, loss for masked_lm.")
+                                       "regression, loss for masked_lm and causal_lm.")
                                   .key("early_stopping", &ValidationConfig::early_stopping,
                                        nested(early_stopping_section()), "When to end before the last step.")
                                   .check(check_validation);
@@ -214,7 +214,7 @@ const Section<LaunchConfig>& launch_section() {
 std::vector<std::string> metrics_of(const std::string& task_kind) {
   if (task_kind == "classification") return {"macro_f1", "accuracy", "loss"};
   if (task_kind == "regression") return {"mse", "mae", "pearson", "loss"};
-  if (task_kind == "masked_lm") return {"loss", "perplexity"};
+  if (task_kind == "masked_lm" || task_kind == "causal_lm") return {"loss", "perplexity"};
   return {};
 }
 

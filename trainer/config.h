@@ -16,7 +16,7 @@ struct TrainConfig;
 
 struct ModelConfig {
   std::string from;          // a Hugging Face folder, a run or a checkpoint; resolved path
-  std::string architecture;  // from scratch: "bert"
+  std::string architecture;  // from scratch: "bert", "gpt2", ...
   nlohmann::json config;     // from scratch: keys of config.json
   std::string tokenizer;     // from scratch: a folder; otherwise `from`'s
 };
@@ -30,7 +30,7 @@ struct FreezeConfig {
 };
 
 struct TaskConfig {
-  std::string kind;  // masked_lm | classification | regression (others: not in this version)
+  std::string kind;  // masked_lm | causal_lm | classification | regression (others: not in this version)
   std::string text;  // names of the corpus's fields
   std::string text_pair;
   std::string label;  // classification: a label field

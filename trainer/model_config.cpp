@@ -90,8 +90,9 @@ void check_task(const TaskConfig& task, const std::string& prefix, ConfigReader&
                    "remove it or change the kind");
     }
   }
-  if (task.kind == "masked_lm" && !task.text_pair.empty()) {
-    reader.fault(join_key(prefix, "text_pair"), "config.conflict", "masked_lm reads one text", "remove it");
+  const bool language_model = task.kind == "masked_lm" || task.kind == "causal_lm";
+  if (language_model && !task.text_pair.empty()) {
+    reader.fault(join_key(prefix, "text_pair"), "config.conflict", cat(task.kind, " reads one text"), "remove it");
   }
   check_masking(task, prefix, reader);
 }
@@ -112,9 +113,9 @@ const Section<ModelConfig>& model_section() {
           .key("from", &ModelConfig::from, path(),
                "Folder of a model in Hugging Face's layout, of a run or of a checkpoint.")
           .key("architecture", &ModelConfig::architecture,
-               one_of({{"bert"},
-                       {"gpt2", "roberta", "distilbert", "electra"},
-                       {{"BertModel", "bert"}, {"BertForMaskedLM", "bert"}}}),
+               one_of({{"bert", "roberta", "distilbert", "electra", "gpt2"},
+                       {},
+                       {{"BertModel", "bert"}, {"BertForMaskedLM", "bert"}, {"GPT2LMHeadModel", "gpt2"}}}),
                "From scratch: the kind of model, instead of from.")
           .key(
               "config", &ModelConfig::config, raw_map("a map with the keys of a config.json"),
@@ -147,11 +148,14 @@ ConfigType<FreezeConfig> freeze_type() {
 }
 
 const Section<TaskConfig>& task_section() {
-  static const Choices kinds = {{"masked_lm", "classification", "regression"},
-                                {"causal_lm", "generation", "tagging", "ctr", "recommendation", "retrieval"},
+  static const Choices kinds = {{"masked_lm", "causal_lm", "classification", "regression"},
+                                {"generation", "tagging", "ctr", "recommendation", "retrieval"},
                                 {{"mlm", "masked_lm"},
                                  {"masked-lm", "masked_lm"},
                                  {"fill-mask", "masked_lm"},
+                                 {"clm", "causal_lm"},
+                                 {"text-generation", "causal_lm"},
+                                 {"language-modeling", "causal_lm"},
                                  {"text-classification", "classification"},
                                  {"sequence_classification", "classification"},
                                  {"sentiment", "classification"}}};
@@ -215,6 +219,9 @@ double mean_length_of(const ShardSet& examples, const DataConfig& data, const Ta
   spec.text = task.text;
   spec.text_pair = task.text_pair;
   spec.max_length = data.max_length;
+  // As GPT-2's own tokenizer has it (TextTask::pack_spec).
+  spec.marks_begin = task.kind != "causal_lm";
+  if (!spec.marks_begin) spec.end = TextEnd::kOfDocument;
   return mean_length(examples.size(Split::kTrain), examples.source_shares(Split::kTrain),
                      [&](int64_t example) { return packed_length(examples, spec, example); });
 }

@@ -43,8 +43,9 @@ BpeTokenizer::BpeTokenizer(BpeSpec spec, const std::string& source)
       merger_(rules_of(spec_, bytes_), bytes_) {
   for (size_t id = 0; spec_.ignore_merges && id < bytes_.size(); ++id)
     if (!bytes_[id].empty()) by_bytes_.emplace(bytes_[id], static_cast<int32_t>(id));
-  special_ = {find(spec_.names.pad), find(spec_.unk_token), find(spec_.names.cls), find(spec_.names.sep),
-              find(spec_.names.mask)};
+  special_ = {find(spec_.names.pad),  find(spec_.unk_token),
+              find(spec_.names.cls),  find(spec_.names.sep),
+              find(spec_.names.mask), find(spec_.names.eos.empty() ? "<|endoftext|>" : spec_.names.eos)};
   fingerprint_ = compute_fingerprint();
 }
 

@@ -62,6 +62,7 @@ void read_roles(const std::vector<JsonSection>& configs, bool roberta, const Jso
     if (key == "cls_token") spec.names.cls = token.content;
     if (key == "sep_token") spec.names.sep = token.content;
     if (key == "mask_token") spec.names.mask = token.content;
+    if (key == "eos_token") spec.names.eos = token.content;
     const auto known = vocabulary.find(token.content);
     const bool twice = std::any_of(spec.added.begin(), spec.added.end(),
                                    [&token](const AddedToken& added) { return added.content == token.content; });

@@ -26,6 +26,7 @@ void read_special_names(const std::string& folder, SpecialNames& names) {
     read_special_name(config, "cls_token", names.cls);
     read_special_name(config, "sep_token", names.sep);
     read_special_name(config, "mask_token", names.mask);
+    read_special_name(config, "eos_token", names.eos);
   }
 }
 

@@ -9,6 +9,7 @@ namespace broadsheet {
 
 struct SpecialNames {
   std::string pad, cls, sep, mask;
+  std::string eos = {};  // "": the vocabulary's own word for it, where it has one
 };
 
 // The token that `key` names, by its text or by an object with its text as "content"; `name` stays where none does.

@@ -12,6 +12,7 @@ namespace broadsheet {
 // Ids of the special tokens; -1 where the vocabulary has none.
 struct SpecialTokens {
   int32_t pad = -1, unk = -1, cls = -1, sep = -1, mask = -1;
+  int32_t eos = -1;  // ends a text that a model goes on writing: GPT-2's <|endoftext|>
 };
 
 // Immutable and thread-safe after loading.

@@ -37,8 +37,8 @@ WordPieceTokenizer::WordPieceTokenizer(WordPieceSpec spec, const std::string& so
       added_(
           spec_.added, [this](const std::string& text) { return bert_normalize(text, spec_.normalizer); }, source,
           tokens_) {
-  special_ = {find(spec_.names.pad), words_.unknown(), find(spec_.names.cls), find(spec_.names.sep),
-              find(spec_.names.mask)};
+  special_ = {find(spec_.names.pad), words_.unknown(),       find(spec_.names.cls),
+              find(spec_.names.sep), find(spec_.names.mask), spec_.names.eos.empty() ? -1 : find(spec_.names.eos)};
   fingerprint_ = compute_fingerprint();
 }
 

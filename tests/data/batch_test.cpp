@@ -102,6 +102,45 @@ TEST(Pack, LongTextsKeepTheirBeginning) {
   EXPECT_EQ(batch.tokens, (std::vector<int64_t>{2, 10, 11, 12, 13, 14, 15, 3}));
 }
 
+TEST(Pack, ATextWithoutBeginEndsWhereItsDocumentDoes) {
+  FakeCorpus corpus;
+  corpus.texts = {counting(10, 6), {20, 21}, {}};
+  PackSpec spec = spec_of(6);
+  spec.marks_begin = false;
+  spec.end = TextEnd::kOfDocument;
+  EXPECT_EQ(pack(corpus, spec, {0, 1, 2}).tokens, (std::vector<int64_t>{10, 11, 12, 13, 20, 21, 3, 3}));
+  EXPECT_EQ(pack(corpus, spec, {0, 1, 2}).boundaries, (std::vector<int64_t>{0, 4, 7, 8}));
+  spec.long_documents = LongDocuments::kSplit;
+  const auto pieces = examples_of(std::make_shared<FakeCorpus>(corpus), spec);
+  ASSERT_EQ(pieces->size(Split::kTrain), 4);
+  const Batch batch = pack(*pieces, spec, {0, 1, 2, 3});
+  EXPECT_EQ(batch.tokens, (std::vector<int64_t>{10, 11, 12, 13, 14, 15, 3, 20, 21, 3, 3}));
+  for (int64_t piece = 0; piece < 4; ++piece)
+    EXPECT_EQ(packed_length(*pieces, spec, piece), batch.boundaries[piece + 1] - batch.boundaries[piece]) << piece;
+  const std::vector<std::string> texts = {"abcdef", "ab"};
+  EXPECT_EQ(pack_texts(LetterTokenizer(), spec, texts, {}).tokens,
+            (std::vector<int64_t>{197, 198, 199, 200, 201, 202, 3, 197, 198, 3}));
+}
+
+TEST(Pack, ATextWithoutBeginAndEndHasATokenAllTheSame) {
+  FakeCorpus corpus;
+  corpus.texts = {counting(10, 6), {20}, {}};
+  corpus.pairs = {{30}, {}, {}};
+  PackSpec spec = spec_of(7);
+  spec.marks_begin = false;
+  spec.end = TextEnd::kIfEmpty;
+  EXPECT_EQ(pack(corpus, spec, {0, 1, 2}).tokens, (std::vector<int64_t>{10, 11, 12, 13, 14, 20, 3}));
+  spec.text_pair = "pair";
+  const Batch pairs = pack(corpus, spec, {0, 1, 2});
+  EXPECT_EQ(pairs.tokens, (std::vector<int64_t>{10, 11, 12, 3, 30, 20, 3, 3}));
+  for (const std::string& second : {std::string(), std::string("pair")}) {
+    spec.text_pair = second;
+    const Batch batch = pack(corpus, spec, {0, 1, 2});
+    for (int64_t d = 0; d < 3; ++d)
+      EXPECT_EQ(packed_length(corpus, spec, d), batch.boundaries[d + 1] - batch.boundaries[d]) << second << d;
+  }
+}
+
 TEST(Pack, PairsAreTruncatedLongestFirst) {
   for (const auto& [first, second] :
        {std::pair<size_t, size_t>{50, 3}, {3, 50}, {40, 40}, {39, 40}, {7, 6}, {6, 7}, {0, 30}, {200, 200}}) {

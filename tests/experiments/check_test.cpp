@@ -144,8 +144,10 @@ TEST_F(Check, LengthsAndLayersMustFitTheModel) {
 
 TEST_F(Check, OtherArchitecturesAreRefused) {
   std::filesystem::remove_all(folder_ / "model");
-  write_model({{"model_type", "gpt2"}});
-  EXPECT_NE(faults({}).find("found a model of type \"gpt2\""), std::string::npos) << faults({});
+  write_model({{"model_type", "llama"}});
+  const std::string found = faults({});
+  EXPECT_NE(found.find("found a model of type \"llama\""), std::string::npos) << found;
+  EXPECT_NE(found.find("this version trains bert, roberta, distilbert, electra and gpt2"), std::string::npos) << found;
 }
 
 TEST_F(Check, ACorpusOfAnotherTokenizerIsRefused) {

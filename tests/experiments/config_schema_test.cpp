@@ -124,7 +124,7 @@ TEST(ConfigSchema, RefusesWhatASchemaCanSee) {
                            "foreign_precision",
                            "unknown_task",
                            "adapter",
-                           "causal_lm",
+                           "generation",
                            "fp16",
                            "cuda",
                            "missing_sections",

@@ -6,7 +6,7 @@
         probabilities or scores that `broadsheet predict --input INPUT.jsonl` wrote, within 1e-5.
     load_exported.py end_to_end BROADSHEET TOKENIZE_LINES
         Makes a tiny random BERT and a small corpus, prepares, trains five steps on two ranks for each task, predicts,
-        exports, and checks all of it; token ids too.
+        exports, and checks all of it; token ids too. The same with a tiny random GPT-2 on byte-level BPE.
 """
 
 import json
@@ -21,11 +21,14 @@ import tempfile
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import (
+    AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     BertConfig,
     BertForPreTraining,
+    GPT2Config,
+    GPT2LMHeadModel,
 )
 
 TOLERANCE = 1e-5
@@ -110,11 +113,48 @@ def make_model(folder, texts):
     BertForPreTraining(config).save_pretrained(folder)
 
 
+END = "<|endoftext|>"
+
+
+def make_gpt2(folder, texts):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(
+        vocab_size=400, special_tokens=[END], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    folder.mkdir()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps(
+        {"tokenizer_class": "GPT2Tokenizer", "model_max_length": 64, "bos_token": END, "eos_token": END,
+         "unk_token": END}))
+    torch.manual_seed(4)
+    end = tokenizer.token_to_id(END)
+    GPT2LMHeadModel(GPT2Config(vocab_size=tokenizer.get_vocab_size(), n_embd=32, n_layer=2, n_head=4, n_positions=64,
+                               initializer_range=0.1, bos_token_id=end, eos_token_id=end)).save_pretrained(folder)
+
+
+def check_causal_lm(folder, documents, predictions, max_length):
+    """The loss of each text as transformers computes it from the text's tokens and, where they fit, the end's."""
+    model, tokenizer = load(AutoModelForCausalLM, folder), AutoTokenizer.from_pretrained(str(folder))
+    assert model.lm_head.weight.data_ptr() == model.transformer.wte.weight.data_ptr()
+    largest = 0.0
+    for document, prediction in zip(documents, predictions, strict=True):
+        ids = tokenizer(document["text"])["input_ids"]
+        ids = ids[:max_length - 2] if len(ids) > max_length - 2 else ids + [tokenizer.eos_token_id]
+        ids = torch.tensor([ids])
+        with torch.no_grad():
+            difference = abs(float(model(ids, labels=ids).loss) - prediction["loss"])
+        assert prediction["predicted_tokens"] == ids.shape[1] - 1, (document, prediction)
+        assert difference <= TOLERANCE, f"{document}: {prediction}: differs by {difference}"
+        largest = max(largest, difference)
+    return largest
+
+
 CORPUS = """
 schema: 1
 kind: corpus
 name: moods
-output: moods-corpus
+output: tiny-corpus
 tokenizer: tiny
 sources: [{files: moods.jsonl, format: jsonl, licence: none, origin: made by a test}]
 fields:
@@ -129,14 +169,17 @@ TASKS = {"classification": "{kind: classification, text: text, label: mood}",
          "masked_lm": "{kind: masked_lm, text: text}"}
 
 
-def run_yaml(task):
+GPT2_TASKS = {"causal_lm": "{kind: causal_lm, text: text}", **{k: TASKS[k] for k in ("classification", "regression")}}
+
+
+def run_yaml(task, model="tiny"):
     return f"""
 schema: 1
 kind: run
-name: {task}
-model: {{from: tiny}}
-task: {TASKS[task]}
-data: {{corpus: moods-corpus, max_length: 48}}
+name: {model}-{task}
+model: {{from: {model}}}
+task: {(TASKS | GPT2_TASKS)[task]}
+data: {{corpus: {model}-corpus, max_length: 48}}
 train: {{max_steps: 5, global_batch_size: 16, micro_batch_size: 4, learning_rate: 5e-3}}
 validation: {{every_steps: 5, metric: {"mse" if task == "regression" else "loss"}}}
 launch: {{ranks: 2}}
@@ -154,22 +197,32 @@ def end_to_end(broadsheet, tokenize_lines):
         make_model(folder / "tiny", texts)
         (folder / "moods.jsonl").write_text("".join(json.dumps(d, ensure_ascii=False) + "\n" for d in documents),
                                             encoding="utf-8")
-        (folder / "corpus.yaml").write_text(CORPUS)
-        call("prepare", "corpus.yaml")
-        for task in TASKS:
-            (folder / f"{task}.yaml").write_text(run_yaml(task))
-            call("train", f"{task}.yaml")
-            call("export", f"runs/{task}", "--out", f"exported-{task}")
-            for written in (folder / "runs" / task / "model", folder / f"exported-{task}"):
-                check_ids(tokenize_lines, written, texts)
-                if task == "masked_lm":
-                    check_masked_lm(folder / "tiny", written)
-                    continue
-                output = folder / f"{task}.jsonl"
-                call("predict", str(written), "--input", "moods.jsonl", "--output", str(output), "--threads", "1")
-                largest = check_predictions(written, documents, read_jsonl(output), max_length=48)
-                print(f"{task}: {len(documents)} predictions of {written.name}, largest difference {largest:.1e}")
-                output.unlink()
+        make_gpt2(folder / "gpt2", texts)
+        for model, tasks in (("tiny", TASKS), ("gpt2", GPT2_TASKS)):
+            (folder / f"{model}.yaml").write_text(CORPUS.replace("tiny", model))
+            call("prepare", f"{model}.yaml")
+            for task in tasks:
+                check_task(call, tokenize_lines, folder, model, task, documents)
+
+
+def check_task(call, tokenize_lines, folder, model, task, documents):
+    name = f"{model}-{task}"
+    (folder / f"{name}.yaml").write_text(run_yaml(task, model))
+    call("train", f"{name}.yaml")
+    call("export", f"runs/{name}", "--out", f"exported-{name}")
+    for written in (folder / "runs" / name / "model", folder / f"exported-{name}"):
+        check_ids(tokenize_lines, written, [d["text"] for d in documents])
+        if task == "masked_lm":
+            check_masked_lm(folder / model, written)
+            continue
+        output = folder / f"{name}.jsonl"
+        call("predict", str(written), "--input", "moods.jsonl", "--output", str(output), "--threads", "1")
+        check = check_causal_lm if task == "causal_lm" else check_predictions
+        # Room for two special tokens is kept also where a text has none.
+        longest = 46 if check is check_predictions and model == "gpt2" else 48
+        largest = check(written, documents, read_jsonl(output), max_length=longest)
+        print(f"{name}: {len(documents)} predictions of {written.name}, largest difference {largest:.1e}")
+        output.unlink()
 
 
 def check_masked_lm(before, after):

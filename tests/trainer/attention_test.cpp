@@ -29,7 +29,7 @@ Rows random_rows(at::ScalarType type) {
 }
 
 // Plain operations with torch's own backward, one sequence and head at a time.
-at::Tensor reference(const Rows& rows, const AttentionDropout& dropout) {
+at::Tensor reference(const Rows& rows, const AttentionDropout& dropout, Attends attends = Attends::kEverywhere) {
   const int64_t d = kWidth / kHeads;
   std::vector<at::Tensor> sequences;
   for (size_t s = 0; s + 1 < kBoundaries.size(); ++s) {
@@ -39,7 +39,8 @@ at::Tensor reference(const Rows& rows, const AttentionDropout& dropout) {
     if (dropout.p > 0) fill_keep(keep.mutable_data_ptr<uint8_t>(), keep.numel(), dropout.keys[s], dropout.p);
     for (int64_t h = 0; h < kHeads; ++h) {
       const auto part = [&](const at::Tensor& x) { return x.narrow(0, begin, length).narrow(1, h * d, d); };
-      const at::Tensor scores = at::mm(part(rows.query), part(rows.key).t()) / std::sqrt(static_cast<double>(d));
+      at::Tensor scores = at::mm(part(rows.query), part(rows.key).t()) / std::sqrt(static_cast<double>(d));
+      if (attends == Attends::kBackwards) scores = scores + at::full({length, length}, -1e30).triu(1);
       const at::Tensor kept = at::softmax(scores, 1) * keep[h].to(scores.scalar_type()) / (1 - dropout.p);
       heads.push_back(at::mm(kept, part(rows.value)));
     }
@@ -48,14 +49,15 @@ at::Tensor reference(const Rows& rows, const AttentionDropout& dropout) {
   return at::cat(sequences, 0);
 }
 
-at::Tensor ours(const Rows& rows, const AttentionDropout& dropout) {
-  return packed_attention(rows.query, rows.key, rows.value, kBoundaries, kHeads, dropout);
+at::Tensor ours(const Rows& rows, const AttentionDropout& dropout, Attends attends = Attends::kEverywhere) {
+  return packed_attention(rows.query, rows.key, rows.value, kBoundaries, kHeads, dropout, attends);
 }
 
-void expect_equal_to_reference(at::ScalarType type, const AttentionDropout& dropout, double tolerance) {
+void expect_equal_to_reference(at::ScalarType type, const AttentionDropout& dropout, double tolerance,
+                               Attends attends = Attends::kEverywhere) {
   const Rows rows = random_rows(type);
   const at::Tensor weight = at::randn({kBoundaries.back(), kWidth}, at::dtype(type));
-  const at::Tensor mine = ours(rows, dropout), theirs = reference(rows, dropout);
+  const at::Tensor mine = ours(rows, dropout, attends), theirs = reference(rows, dropout, attends);
   EXPECT_LT(max_difference(mine, theirs), tolerance);
   const auto my_gradients = torch::autograd::grad({(mine * weight).sum()}, rows.all());
   const auto their_gradients = torch::autograd::grad({(theirs * weight).sum()}, rows.all());
@@ -73,6 +75,25 @@ TEST(Attention, EqualsPlainAutogradInFloat64) {
 TEST(Attention, EqualsPlainAutogradWithDropout) {
   expect_equal_to_reference(at::kFloat, {0.3, {1, 2, 3, 4}}, 1e-5);
   expect_equal_to_reference(at::kDouble, {0.3, {1, 2, 3, 4}}, 1e-12);
+}
+
+TEST(Attention, BackwardsEqualsPlainAutograd) {
+  expect_equal_to_reference(at::kFloat, {}, 1e-5, Attends::kBackwards);
+  expect_equal_to_reference(at::kDouble, {}, 1e-12, Attends::kBackwards);
+  expect_equal_to_reference(at::kDouble, {0.3, {1, 2, 3, 4}}, 1e-12, Attends::kBackwards);
+}
+
+TEST(Attention, BackwardsSeesNothingOfWhatComesLater) {
+  const Rows rows = random_rows(at::kFloat);
+  const at::Tensor before = ours(rows, {}, Attends::kBackwards);
+  {
+    const at::NoGradGuard no_grad;
+    for (const at::Tensor& x : rows.all()) x.narrow(0, 10, 8).mul_(-50);  // the end of the third sequence
+  }
+  const at::Tensor after = ours(rows, {}, Attends::kBackwards);
+  EXPECT_TRUE(at::equal(before.narrow(0, 0, 10), after.narrow(0, 0, 10)));
+  EXPECT_TRUE(at::equal(before.narrow(0, 18, 5), after.narrow(0, 18, 5)));
+  EXPECT_FALSE(at::equal(before.narrow(0, 10, 8), after.narrow(0, 10, 8)));
 }
 
 TEST(Attention, GradientEqualsFiniteDifferences) {

@@ -41,7 +41,7 @@ void write_folder(const std::string& folder, const nlohmann::json& config,
                   const std::map<std::string, at::Tensor>& tensors);
 
 // The weights of `folder`, and what it lacks drawn from `seed`.
-BertModel load_bert(const std::string& folder, const BertHeads& heads = {}, uint64_t seed = 1);
+BertModel load_bert(const std::string& folder, const ModelHeads& heads = {}, uint64_t seed = 1);
 // What the UserError of `action` says, or "no error".
 std::string error_of(const std::function<void()>& action);
 
@@ -103,7 +103,7 @@ class MemoryCorpus : public ShardSet {
   std::string name_ = "memory";
 };
 std::shared_ptr<const ShardSet> random_corpus(int64_t documents, uint64_t seed);
-// A small BERT from scratch for one kind of task on that corpus.
+// A small BERT from scratch for one kind of task on that corpus, or a small GPT-2: "causal_lm", "gpt2 classification".
 TaskRequest request_for(const std::string& kind);
 
 }  // namespace broadsheet::fixtures

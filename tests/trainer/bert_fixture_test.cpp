@@ -99,7 +99,7 @@ void write_folder(const std::string& folder, const nlohmann::json& config,
   write_safetensors(folder + "/model.safetensors", views, {{"format", "pt"}});
 }
 
-BertModel load_bert(const std::string& folder, const BertHeads& heads, uint64_t seed) {
+BertModel load_bert(const std::string& folder, const ModelHeads& heads, uint64_t seed) {
   const BertConfig config = read_bert_config(read_json(folder + "/config.json"), folder + "/config.json");
   return BertModel(config, heads, WeightFiles::open(folder), seed);
 }
@@ -259,11 +259,18 @@ TEST(Fixture, APartOfABatchKeepsItsRowsLabelsAndNumbers) {
 }
 
 }  // namespace
-TaskRequest request_for(const std::string& kind) {
+TaskRequest request_for(const std::string& asked) {
   TaskRequest request;
+  const bool gpt2 = asked == "causal_lm" || starts_with(asked, "gpt2 ");
+  const std::string kind = starts_with(asked, "gpt2 ") ? asked.substr(5) : asked;
   request.model.architecture = "bert";
   request.model.config = {{"hidden_size", 32},       {"num_hidden_layers", 2},        {"num_attention_heads", 4},
                           {"intermediate_size", 48}, {"max_position_embeddings", 40}, {"initializer_range", 0.1}};
+  if (gpt2) {
+    request.model.architecture = "gpt2";
+    request.model.config = {
+        {"n_embd", 32}, {"n_layer", 2}, {"n_head", 4}, {"n_positions", 40}, {"initializer_range", 0.1}};
+  }
   request.task.kind = kind;
   request.task.text = "text";
   if (kind == "classification") {

@@ -26,17 +26,17 @@ struct Forward {
 };
 
 // Largest difference over all sequences of a forward golden.
-Forward run(const BertModel& model, const BertHeads& heads, const Batch& batch) {
+Forward run(const BertModel& model, const ModelHeads& heads, const Batch& batch) {
   const at::NoGradGuard no_grad;
   const PackedInput input = to_input(batch, at::kCPU);
   Forward out;
   out.hidden = model.encode(input, {});
-  if (heads.masked_lm) out.logits = model.masked_lm_logits(out.hidden);
+  if (heads.masked_lm) out.logits = model.lm_logits(out.hidden);
   if (heads.labels > 0) out.logits = model.classify(out.hidden, input, {});
   return out;
 }
 
-void expect_equal_to_golden(const std::string& name, const BertHeads& heads) {
+void expect_equal_to_golden(const std::string& name, const ModelHeads& heads) {
   const std::string folder = golden_folder(name);
   const BertModel model = load_bert(folder, heads);
   const auto wanted = read_tensors(folder + "/outputs.safetensors");
@@ -78,7 +78,7 @@ TEST(Bert, RegressionLogitsEqualTransformers) {
   expect_equal_to_golden("regression", {.labels = 1});
 }
 
-void expect_training_equal(const std::string& task, const BertHeads& heads) {
+void expect_training_equal(const std::string& task, const ModelHeads& heads) {
   const std::string folder = golden_folder("training/" + task);
   BertModel model = load_bert(folder, heads);
   const auto wanted = read_tensors(folder + "/outputs.safetensors");
@@ -91,7 +91,7 @@ void expect_training_equal(const std::string& task, const BertHeads& heads) {
   };
   at::Tensor loss;
   if (heads.masked_lm) {
-    const at::Tensor logits = model.masked_lm_logits(hidden.index_select(0, ids(batch.loss_rows)));
+    const at::Tensor logits = model.lm_logits(hidden.index_select(0, ids(batch.loss_rows)));
     loss = at::cross_entropy_loss(logits, ids(batch.labels));
   } else if (heads.labels > 1) {
     loss = at::cross_entropy_loss(model.classify(hidden, input, pass), ids(batch.labels));

@@ -67,7 +67,7 @@ TEST(Metrics, RegressionEqualsScikitLearnAndScipy) {
 }
 
 TEST(Metrics, PerplexityIsTheExponentialOfTheMeanOverMaskedTokens) {
-  MaskedLmMetrics metrics, other;
+  LanguageModelMetrics metrics("masked_tokens"), other("masked_tokens");
   metrics.add(at::tensor(at::ArrayRef<float>({1.0F, 2.0F, 6.0F})), 2);
   other.add(at::tensor(at::ArrayRef<float>({3.0F})), 5);
   metrics.merge(other.state());
@@ -81,7 +81,7 @@ TEST(Metrics, PerplexityIsTheExponentialOfTheMeanOverMaskedTokens) {
 TEST(Metrics, WithoutExamplesNothingIsClaimed) {
   EXPECT_TRUE(std::isnan(ClassificationMetrics(3).compute().at("macro_f1")));
   EXPECT_TRUE(std::isnan(RegressionMetrics().compute().at("mse")));
-  EXPECT_TRUE(std::isnan(MaskedLmMetrics().compute().at("perplexity")));
+  EXPECT_TRUE(std::isnan(LanguageModelMetrics("masked_tokens").compute().at("perplexity")));
   EXPECT_EQ(ClassificationMetrics(3).compute().at("examples"), 0);
 }
 

@@ -141,7 +141,7 @@ TEST(Packed, MaskedLmEqualsThePaddedReferenceForwardAndBackward) {
     EXPECT_LT(max_difference(hidden.narrow(0, batch.boundaries[s], kLengths[s]), padded[s].narrow(0, 0, kLengths[s])),
               1e-5);
   }
-  const at::Tensor logits = model.masked_lm_logits(hidden.index_select(0, ids(batch.loss_rows)));
+  const at::Tensor logits = model.lm_logits(hidden.index_select(0, ids(batch.loss_rows)));
   const at::Tensor loss = at::cross_entropy_loss(logits, ids(batch.labels), {}, at::Reduction::Sum);
   const at::Tensor reference = PaddedBert(model).masked_lm_loss(batch);
   EXPECT_NEAR(loss.item<double>(), reference.item<double>(), 1e-5 * reference.item<double>());
@@ -227,7 +227,7 @@ TEST(Packed, LinearLayersSeeOneRowPerTokenAndTheHeadOneRowPerMask) {
   const auto masked = static_cast<int64_t>(batch.loss_rows.size());
   const ShapeRecorder recorder;
   const at::Tensor hidden = model.encode(to_input(batch, at::kCPU), {.training = true});
-  const at::Tensor logits = model.masked_lm_logits(hidden.index_select(0, ids(batch.loss_rows)));
+  const at::Tensor logits = model.lm_logits(hidden.index_select(0, ids(batch.loss_rows)));
   gradients(at::cross_entropy_loss(logits, ids(batch.labels)), model.parameters());
   std::vector<int64_t> wanted(6 * 3, kTotal);
   wanted.insert(wanted.end(), 2, masked);

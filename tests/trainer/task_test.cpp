@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -66,8 +67,14 @@ void expect_same(const Sums& a, const Sums& b) {
 }
 
 class EveryTask : public ::testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Kinds, EveryTask, ::testing::Values("masked_lm", "classification", "regression"),
-                         [](const auto& kind) { return std::string(kind.param); });
+INSTANTIATE_TEST_SUITE_P(Kinds, EveryTask,
+                         ::testing::Values("masked_lm", "causal_lm", "classification", "regression",
+                                           "gpt2 classification", "gpt2 regression"),
+                         [](const auto& kind) {
+                           std::string name = kind.param;
+                           std::replace(name.begin(), name.end(), ' ', '_');
+                           return name;
+                         });
 
 TEST_P(EveryTask, GivesTheSameLossAndGradientForEverySplitWithDropoutOn) {
   const auto corpus = random_corpus(8, 1);
@@ -135,12 +142,15 @@ TEST_P(EveryTask, RefusesWhatDoesNotFitTheModel) {
   request.model.config["vocab_size"] = 49;
   expect_error(request, "vocab_size");
   request = request_for(GetParam());
+  request.model.architecture = "llama";
+  expect_error(request, "this version trains bert, roberta, distilbert, electra and gpt2");
+}
+
+TEST(Tasks, PairsNeedAModelThatTellsThemApart) {
+  TaskRequest request = request_for("classification");
   request.model.config["type_vocab_size"] = 1;
   request.task.text_pair = "pair";
   expect_error(request, "task.text_pair");
-  request = request_for(GetParam());
-  request.model.architecture = "gpt2";
-  expect_error(request, "model.architecture");
 }
 
 TEST_P(EveryTask, ScoresTheSameAfterWritingAndLoading) {
@@ -250,6 +260,47 @@ TEST(MaskedLm, FillsMasksWithTheLikeliestTokens) {
     before = guess["probability"];
   }
   EXPECT_EQ(predictions[0], predictions[1]);
+}
+
+TEST(CausalLm, EachTokenPredictsTheNextInsideItsDocument) {
+  const auto task = make_task(request_for("causal_lm"));
+  const MemoryCorpus corpus({{{7, 8}, {}, 0, 0}, {{9}, {}, 0, 0}, {std::vector<int32_t>(30, 11), {}, 0, 0}}, {"one"});
+  const Batch batch = task->make_batch(corpus, Split::kTrain, {0, 1, 2}, 0);
+  // [CLS] 7 8 [SEP], [CLS] 9 [SEP], [CLS] and 22 of 30: cut, so nothing ends there.
+  ASSERT_EQ(batch.boundaries, (std::vector<int64_t>{0, 4, 7, 30}));
+  const std::vector<int64_t> rows(batch.loss_rows.begin(), batch.loss_rows.begin() + 5);
+  const std::vector<int64_t> labels(batch.labels.begin(), batch.labels.begin() + 5);
+  EXPECT_EQ(rows, (std::vector<int64_t>{0, 1, 2, 4, 5}));
+  EXPECT_EQ(labels, (std::vector<int64_t>{7, 8, 3, 9, 3}));
+  EXPECT_EQ(task->label_count(batch), 3 + 2 + 22);
+  EXPECT_EQ(batch.labels.back(), 11);
+}
+
+TEST(CausalLm, PredictsHowWellItForeseesEachText) {
+  const auto task = make_task(request_for("causal_lm"));
+  const auto predictions = task->predict(WordTokenizer(), {"w7 w8 w9", "", "w7 w8 w9"}, {});
+  ASSERT_EQ(predictions.size(), 3u);
+  EXPECT_EQ(predictions[0]["predicted_tokens"], 4);
+  EXPECT_EQ(predictions[1]["predicted_tokens"], 1);
+  EXPECT_NEAR(predictions[0]["perplexity"].get<double>(), std::exp(predictions[0]["loss"].get<double>()), 1e-6);
+  EXPECT_NEAR(predictions[0]["loss"].get<double>(), predictions[2]["loss"].get<double>(), 1e-6);
+}
+
+TEST(CausalLm, ATextHasToEndSomewhereAndToBeInOnePiece) {
+  class Endless : public WordTokenizer {
+   public:
+    SpecialTokens special_tokens() const override { return {}; }
+  };
+  TaskRequest request = request_for("causal_lm");
+  request.tokenizer = std::make_shared<Endless>();
+  expect_error(request, "no token to end a text");
+  request = request_for("causal_lm");
+  request.long_documents = LongDocuments::kHeadTail;
+  expect_error(request, "head_tail");
+  request = request_for("causal_lm");
+  request.model.architecture = "bert";
+  request.model.config = nlohmann::json::object();
+  expect_error(request, "choose a model of type gpt2");
 }
 
 TEST(Classification, LabelsFollowTheClassNamesOfTheCorpus) {

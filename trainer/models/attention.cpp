@@ -2,7 +2,9 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/errors.h"
@@ -19,7 +21,17 @@ struct Shape {
   std::vector<int64_t> boundaries;
   int64_t heads = 1;
   AttentionDropout dropout;
+  Attends attends = Attends::kEverywhere;
 };
+
+// True where key j lies behind query i, for the longest sequence; undefined where every key is seen.
+at::Tensor hidden_keys(const Shape& shape, const at::Tensor& like) {
+  if (shape.attends == Attends::kEverywhere) return {};
+  int64_t longest = 0;
+  for (size_t s = 0; s + 1 < shape.boundaries.size(); ++s)
+    longest = std::max(longest, shape.boundaries[s + 1] - shape.boundaries[s]);
+  return at::ones({longest, longest}, like.options().dtype(at::kBool)).triu_(1);
+}
 
 // [total, heads * d] -> the rows of one sequence as [heads, L, d], a view.
 at::Tensor heads_of(const at::Tensor& rows, int64_t begin, int64_t length, int64_t heads) {
@@ -58,13 +70,18 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
     const at::Tensor saved =
         save ? at::empty({offsets.back()}, query.options().dtype(softmax_type(query))) : at::Tensor();
     const at::Tensor keep = drop ? at::empty({offsets.back()}, query.options().dtype(at::kByte)) : at::Tensor();
+    const at::Tensor hidden = hidden_keys(shape, query);
     at::Tensor out = at::empty_like(query);
     for (size_t s = 0; s + 1 < shape.boundaries.size(); ++s) {
       const int64_t begin = shape.boundaries[s];
       const int64_t length = shape.boundaries[s + 1] - begin;
       const at::Tensor scores =
-          at::bmm(heads_of(query, begin, length, heads), heads_of(key, begin, length, heads).transpose(1, 2));
-      at::Tensor probabilities = at::_softmax(scores.to(softmax_type(query)).mul_(scale), -1, false);
+          at::bmm(heads_of(query, begin, length, heads), heads_of(key, begin, length, heads).transpose(1, 2))
+              .to(softmax_type(query))
+              .mul_(scale);
+      if (hidden.defined())
+        scores.masked_fill_(hidden.narrow(0, 0, length).narrow(1, 0, length), -std::numeric_limits<double>::infinity());
+      at::Tensor probabilities = at::_softmax(scores, -1, false);
       if (save) square_of(saved, offsets[s], heads, length).copy_(probabilities);
       if (drop) {
         const at::Tensor kept = square_of(keep, offsets[s], heads, length);
@@ -93,6 +110,7 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
     const double scale = context->saved_data["scale"].toDouble();
     const double keep_scale = context->saved_data["keep_scale"].toDouble();
     const std::vector<int64_t> offsets = square_offsets(boundaries, heads);
+    // Keys that a query does not see have probability 0, and so get no gradient: nothing here asks which they are.
     const at::ScalarType type = query.scalar_type();
     const at::ScalarType wide = softmax_type(query);
     const at::Tensor gradient = gradients[0].to(type).contiguous();
@@ -119,14 +137,15 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
 }  // namespace
 
 at::Tensor packed_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                            const std::vector<int64_t>& boundaries, int64_t heads, const AttentionDropout& dropout) {
+                            const std::vector<int64_t>& boundaries, int64_t heads, const AttentionDropout& dropout,
+                            Attends attends) {
   BROADSHEET_ASSERT(query.dim() == 2 && query.sizes() == key.sizes() && query.sizes() == value.sizes());
   BROADSHEET_ASSERT(query.size(1) % heads == 0 && !boundaries.empty() && boundaries.back() == query.size(0));
   BROADSHEET_ASSERT(dropout.keys.empty() || dropout.keys.size() + 1 == boundaries.size());
   const bool save =
       at::GradMode::is_enabled() && (query.requires_grad() || key.requires_grad() || value.requires_grad());
   return AttentionFunction::apply(query.contiguous(), key.contiguous(), value.contiguous(),
-                                  Shape{boundaries, heads, dropout}, save);
+                                  Shape{boundaries, heads, dropout, attends}, save);
 }
 
 }  // namespace broadsheet

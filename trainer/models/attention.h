@@ -15,11 +15,15 @@ struct AttentionDropout {
   std::vector<uint64_t> keys;  // [sequences]
 };
 
+// Which keys a query sees: all of its sequence, or its own and those before it.
+enum class Attends { kEverywhere, kBackwards };
+
 // softmax(q k^T / sqrt(head size)) v for every sequence and head.
 // query, key, value: [total, heads * head size], one dtype, float32 or bfloat16 (float64 in tests); the softmax is
 // float32 whatever they are. boundaries: [sequences + 1]. Returns [total, heads * head size] of the same dtype. The
 // backward is written by hand from the saved probabilities; it holds heads * sum(L^2) of them.
 at::Tensor packed_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                            const std::vector<int64_t>& boundaries, int64_t heads, const AttentionDropout& dropout);
+                            const std::vector<int64_t>& boundaries, int64_t heads, const AttentionDropout& dropout,
+                            Attends attends = Attends::kEverywhere);
 
 }  // namespace broadsheet

@@ -1,67 +1,40 @@
 #include "trainer/models/bert.h"
 
-#include <algorithm>
-
 #include "core/errors.h"
 #include "core/text.h"
+#include "trainer/models/activate.h"
 #include "trainer/models/attention.h"
+#include "trainer/models/bert_names.h"
 #include "trainer/models/dropout.h"
 
 namespace broadsheet {
 
-at::Tensor BertModel::Norm::operator()(const at::Tensor& x) const {
-  return at::layer_norm(x.to(at::kFloat), weight.sizes(), weight, bias, epsilon);
-}
-
-const at::Tensor& BertModel::tensor(const std::string& name) const {
-  const auto found =
-      std::find_if(parameters_.begin(), parameters_.end(), [&](const Parameter& p) { return p.name == name; });
-  BROADSHEET_ASSERT(found != parameters_.end());
-  return found->tensor;
-}
-
-BertModel::Dense BertModel::dense(const std::string& name) const {
-  return {tensor(name + ".weight"), tensor(name + ".bias")};
-}
-
-BertModel::Norm BertModel::norm(const std::string& name) const {
-  return {tensor(name + ".weight"), tensor(name + ".bias"), config_.layer_norm_eps};
-}
-
-void BertModel::connect(const BertHeads& heads) {
-  word_embeddings_ = tensor("bert.embeddings.word_embeddings.weight");
-  position_embeddings_ = tensor("bert.embeddings.position_embeddings.weight");
-  type_embeddings_ = tensor("bert.embeddings.token_type_embeddings.weight");
-  embedding_norm_ = norm("bert.embeddings.LayerNorm");
+void BertModel::connect(const ModelHeads& heads) {
+  const BertNames& names = names_of(config_.family);
+  const std::string trunk = names.trunk;
+  word_embeddings_ = tensor(trunk + "embeddings.word_embeddings.weight");
+  position_embeddings_ = tensor(trunk + "embeddings.position_embeddings.weight");
+  if (config_.type_vocab_size > 0) type_embeddings_ = tensor(trunk + "embeddings.token_type_embeddings.weight");
+  const auto norm_of = [&](const std::string& name) { return norm(name, config_.layer_norm_eps); };
+  embedding_norm_ = norm_of(trunk + "embeddings.LayerNorm");
+  if (config_.projects_embeddings()) projection_ = linear(trunk + "embeddings_project");
   for (int64_t number = 0; number < config_.num_hidden_layers; ++number) {
-    const std::string layer = cat("bert.encoder.layer.", number, ".");
-    layers_.push_back({dense(layer + "attention.self.query"), dense(layer + "attention.self.key"),
-                       dense(layer + "attention.self.value"), dense(layer + "attention.output.dense"),
-                       dense(layer + "intermediate.dense"), dense(layer + "output.dense"),
-                       norm(layer + "attention.output.LayerNorm"), norm(layer + "output.LayerNorm")});
+    const std::string layer = cat(trunk, names.layer, number, ".");
+    layers_.push_back({linear(layer + names.query), linear(layer + names.key), linear(layer + names.value),
+                       linear(layer + names.attention_output), linear(layer + names.intermediate),
+                       linear(layer + names.output), norm_of(layer + names.attention_norm),
+                       norm_of(layer + names.output_norm)});
   }
   if (heads.masked_lm) {
-    transform_ = dense("cls.predictions.transform.dense");
-    transform_norm_ = norm("cls.predictions.transform.LayerNorm");
-    decoder_ = config_.tie_word_embeddings ? Dense{word_embeddings_, tensor("cls.predictions.bias")}
-                                           : dense("cls.predictions.decoder");
+    transform_ = linear(names.transform);
+    transform_norm_ = norm_of(names.transform_norm);
+    decoder_ = config_.tie_word_embeddings ? Linear{names.decoder, word_embeddings_, tensor(names.decoder_bias)}
+                                           : linear(names.decoder);
   }
   if (heads.labels > 0) {
-    pooler_ = dense("bert.pooler.dense");
-    classifier_ = dense("classifier");
+    pooler_ = linear(names.head_dense);
+    classifier_ = linear(names.classifier);
   }
-}
-
-at::Tensor BertModel::activate(const at::Tensor& x) const {
-  switch (config_.hidden_act) {
-    case Activation::kGelu:
-      return at::gelu(x);
-    case Activation::kGeluTanh:
-      return at::gelu(x, "tanh");
-    case Activation::kRelu:
-      return at::relu(x);
-  }
-  assertion_failed("known activation", __FILE__, __LINE__);
 }
 
 at::Tensor BertModel::drop(const at::Tensor& rows, const PackedInput& input, const PassContext& pass, int64_t layer,
@@ -79,58 +52,66 @@ at::Tensor BertModel::run_layer(int64_t number, const at::Tensor& hidden, const 
     dropout = {config_.attention_probs_dropout_prob,
                dropout_keys(pass, input.examples, number, DropoutSite::kAttention)};
   }
-  const at::Tensor attended = packed_attention(layer.query(hidden), layer.key(hidden), layer.value(hidden),
-                                               input.boundaries, config_.num_attention_heads, dropout);
+  const RowOwners owners{pass, input.boundaries, input.examples};
+  const at::Tensor attended =
+      packed_attention(layer.query(hidden, owners), layer.key(hidden, owners), layer.value(hidden, owners),
+                       input.boundaries, config_.num_attention_heads, dropout);
   const auto dropped = [&](const at::Tensor& rows, DropoutSite site) { return drop(rows, input, pass, number, site); };
-  const at::Tensor middle =
-      layer.attention_norm(dropped(layer.attention_output(attended), DropoutSite::kAttentionOutput) + hidden);
-  const at::Tensor wide = activate(layer.intermediate(middle));
-  return layer.output_norm(dropped(layer.output(wide), DropoutSite::kFeedForward) + middle);
-}
-
-bool BertModel::trunk_is_frozen() const {
-  return std::none_of(parameters_.begin(), parameters_.end(),
-                      [](const Parameter& p) { return p.layer != kHeadLayer && p.tensor.requires_grad(); });
-}
-
-at::Tensor BertModel::encode(const PackedInput& input, const PassContext& pass) const {
-  if (!trunk_is_frozen()) return run_trunk(input, pass);
-  const at::NoGradGuard no_grad;
-  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
-  PassContext plain = pass;
-  plain.training = false;
-  return run_trunk(input, plain);
+  at::Tensor mixed = layer.attention_output(attended, owners);
+  if (config_.family != BertFamily::kDistilBert) mixed = dropped(mixed, DropoutSite::kAttentionOutput);
+  const at::Tensor middle = layer.attention_norm(mixed + hidden);
+  const at::Tensor wide = activate(config_.hidden_act, layer.intermediate(middle, owners));
+  return layer.output_norm(dropped(layer.output(wide, owners), DropoutSite::kFeedForward) + middle);
 }
 
 at::Tensor BertModel::run_trunk(const PackedInput& input, const PassContext& pass) const {
-  at::Tensor hidden = at::embedding(word_embeddings_, input.tokens, config_.pad_token_id) +
-                      at::embedding(type_embeddings_, input.token_types) +
-                      at::embedding(position_embeddings_, input.positions);
+  const int64_t first = config_.first_position();
+  at::Tensor hidden = at::embedding(word_embeddings_, input.tokens, config_.pad_token_id);
+  if (type_embeddings_.defined()) hidden = hidden + at::embedding(type_embeddings_, input.token_types);
+  hidden = hidden + at::embedding(position_embeddings_, first > 0 ? input.positions + first : input.positions);
   hidden = drop(embedding_norm_(hidden), input, pass, -1, DropoutSite::kEmbeddings);
+  if (projection_.weight.defined())
+    hidden = projection_(hidden, {pass, input.boundaries, input.examples}).to(at::kFloat);
   for (int64_t number = 0; number < config_.num_hidden_layers; ++number)
     hidden = run_layer(number, hidden, input, pass);
   return hidden;
 }
 
-at::Tensor BertModel::masked_lm_logits(const at::Tensor& hidden) const {
-  return decoder_(transform_norm_(activate(transform_(hidden)))).to(at::kFloat);
+at::Tensor BertModel::lm_logits(const at::Tensor& hidden) const {
+  // RoBERTa's head has its own, whatever the layers have.
+  const Activation activation = config_.family == BertFamily::kRoberta ? Activation::kGelu : config_.hidden_act;
+  return decoder_(transform_norm_(activate(activation, transform_(hidden)))).to(at::kFloat);
 }
 
-at::Tensor BertModel::first_rows(const at::Tensor& hidden, const PackedInput& input) const {
+at::Tensor BertModel::head_rows(const at::Tensor& hidden, const PackedInput& input) const {
   const std::vector<int64_t> firsts(input.boundaries.begin(), input.boundaries.end() - 1);
   return hidden.index_select(0, at::tensor(at::ArrayRef<int64_t>(firsts), at::kLong).to(hidden.device()));
 }
 
+at::Tensor BertModel::activate_head(const at::Tensor& x) const {
+  switch (config_.family) {
+    case BertFamily::kDistilBert:
+      return at::relu(x);
+    case BertFamily::kElectra:
+      return at::gelu(x);
+    default:
+      return at::tanh(x);
+  }
+}
+
 at::Tensor BertModel::classify(const at::Tensor& rows, const std::vector<int64_t>& examples,
                                const PassContext& pass) const {
-  at::Tensor pooled = at::tanh(pooler_(rows));
+  std::vector<int64_t> boundaries;  // one row per sequence
+  for (size_t s = 0; s <= examples.size(); ++s) boundaries.push_back(static_cast<int64_t>(s));
   const double p = config_.classifier_dropout.value_or(config_.hidden_dropout_prob);
-  if (pass.training && p > 0) {
-    std::vector<int64_t> boundaries;  // one row per sequence
-    for (size_t s = 0; s <= examples.size(); ++s) boundaries.push_back(static_cast<int64_t>(s));
-    pooled = packed_dropout(pooled, boundaries, dropout_keys(pass, examples, kHeadLayer, DropoutSite::kHead), p);
-  }
-  return classifier_(pooled).to(at::kFloat);
+  const auto dropped = [&](const at::Tensor& x, DropoutSite site) {
+    if (!pass.training || p == 0) return x;
+    return packed_dropout(x, boundaries, dropout_keys(pass, examples, kHeadLayer, site), p);
+  };
+  const bool drops_first = config_.family == BertFamily::kRoberta || config_.family == BertFamily::kElectra;
+  const at::Tensor first = drops_first ? dropped(rows, DropoutSite::kHeadInput) : rows;
+  const at::Tensor pooled = activate_head(pooler_(first, {pass, boundaries, examples}));
+  return classifier_(dropped(pooled, DropoutSite::kHead)).to(at::kFloat);
 }
 
 }  // namespace broadsheet

@@ -18,6 +18,8 @@ enum class DropoutSite : uint64_t {
   kAttentionOutput = 3,
   kFeedForward = 4,
   kHead = 5,
+  kHeadInput = 7,
+  kLora = 6,  // on the input of a branch; the module's name is part of the key too (trainer/models/linear.h)
 };
 
 // One stream key per example: mix over (seed, step, example, layer, site). layer as in Parameter::layer.

@@ -11,7 +11,7 @@ namespace broadsheet {
 namespace {
 
 // A folder's classifier is taken when its classes are ours in our order; else the head is new.
-BertHeads classification_heads(const TaskSetup& setup) {
+ModelHeads classification_heads(const TaskSetup& setup) {
   const std::vector<std::string> found = class_names(setup.source_config, "config.json");
   const bool same = found == setup.classes || (are_generic(found) && found.size() == setup.classes.size());
   return {.masked_lm = false, .labels = static_cast<int64_t>(setup.classes.size()), .keep_classifier = same};
@@ -32,7 +32,7 @@ void check_classes(const TaskSetup& setup) {
 
 class Classification : public TextTask {
  public:
-  Classification(TaskSetup setup, const BertHeads& heads) : TextTask(std::move(setup), heads) {}
+  Classification(TaskSetup setup, const ModelHeads& heads) : TextTask(std::move(setup), heads) {}
 
   const std::string& default_metric() const override { return metric_; }
 
@@ -59,7 +59,7 @@ class Classification : public TextTask {
 
   nlohmann::json model_config() const override {
     nlohmann::json config = TextTask::model_config();
-    config["architectures"] = {"BertForSequenceClassification"};
+    config["architectures"] = {class_with_head(setup_.model, HeadKind::kSequenceClassification)};
     config["problem_type"] = "single_label_classification";
     config["num_labels"] = classes();
     config["id2label"] = nlohmann::json::object();
@@ -135,7 +135,7 @@ class Classification : public TextTask {
 
 std::unique_ptr<Task> make_classification(TaskSetup setup) {
   check_classes(setup);
-  const BertHeads heads = classification_heads(setup);
+  const ModelHeads heads = classification_heads(setup);
   return std::make_unique<Classification>(std::move(setup), heads);
 }
 

@@ -47,17 +47,19 @@ class MaskedLm : public TextTask {
 
   int64_t label_count(const Batch& batch) const override { return static_cast<int64_t>(batch.loss_rows.size()); }
 
-  std::unique_ptr<Metrics> make_metrics() const override { return std::make_unique<MaskedLmMetrics>(); }
+  std::unique_ptr<Metrics> make_metrics() const override {
+    return std::make_unique<LanguageModelMetrics>("masked_tokens");
+  }
 
   nlohmann::json model_config() const override {
     nlohmann::json config = TextTask::model_config();
-    config["architectures"] = {"BertForMaskedLM"};
+    config["architectures"] = {class_with_head(setup_.model, HeadKind::kLanguageModel)};
     config.erase("problem_type");
     return config;
   }
 
  protected:
-  bool reads_first_token() const override { return false; }
+  bool reads_one_row() const override { return false; }
   bool joins_pieces() const override { return false; }
 
   at::Tensor labelled_loss(const Batch& batch, const PackedInput& input, const PassContext& pass) override {
@@ -69,7 +71,7 @@ class MaskedLm : public TextTask {
     if (!batch.loss_rows.empty()) {
       nll = at::cross_entropy_loss(logits(batch.loss_rows, input, {}), ids(batch.labels), {}, at::Reduction::None);
     }
-    static_cast<MaskedLmMetrics&>(metrics).add(nll, batch.sequences());
+    static_cast<LanguageModelMetrics&>(metrics).add(nll, batch.sequences());
   }
 
   // For each [MASK] of a text the likeliest tokens.
@@ -112,7 +114,7 @@ class MaskedLm : public TextTask {
   }
 
   at::Tensor logits(const std::vector<int64_t>& rows, const PackedInput& input, const PassContext& pass) const {
-    return model_.masked_lm_logits(model_.encode(input, pass).index_select(0, ids(rows)));
+    return model_->lm_logits(model_->encode(input, pass).index_select(0, ids(rows)));
   }
   static at::Tensor ids(const std::vector<int64_t>& values) {
     return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);

@@ -14,22 +14,22 @@ double ratio(double numerator, double denominator) {
 
 }  // namespace
 
-void MaskedLmMetrics::add(const at::Tensor& nll, int64_t examples) {
+void LanguageModelMetrics::add(const at::Tensor& nll, int64_t examples) {
   nll_ += nll.to(at::kDouble).sum().item<double>();
   tokens_ += static_cast<double>(nll.numel());
   examples_ += static_cast<double>(examples);
 }
 
-void MaskedLmMetrics::merge(const std::vector<double>& state) {
+void LanguageModelMetrics::merge(const std::vector<double>& state) {
   BROADSHEET_ASSERT(state.size() == 3);
   nll_ += state[0];
   tokens_ += state[1];
   examples_ += state[2];
 }
 
-std::map<std::string, double> MaskedLmMetrics::compute() const {
+std::map<std::string, double> LanguageModelMetrics::compute() const {
   const double loss = ratio(nll_, tokens_);
-  return {{"loss", loss}, {"perplexity", std::exp(loss)}, {"masked_tokens", tokens_}, {"examples", examples_}};
+  return {{"loss", loss}, {"perplexity", std::exp(loss)}, {counted_, tokens_}, {"examples", examples_}};
 }
 
 void ClassificationMetrics::add(const at::Tensor& logits, const std::vector<int64_t>& labels) {

@@ -5,22 +5,26 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "trainer/tasks/task.h"
 
 namespace broadsheet {
 
-// "loss": mean negative log-likelihood of the masked tokens; "perplexity": its exponential; "masked_tokens".
-class MaskedLmMetrics : public Metrics {
+// "loss": mean negative log-likelihood of the predicted tokens; "perplexity": its exponential; and how many they are,
+// under the name `counted`.
+class LanguageModelMetrics : public Metrics {
  public:
-  // nll: [masked], float32, in nats.
+  explicit LanguageModelMetrics(std::string counted) : counted_(std::move(counted)) {}
+  // nll: [predicted], float32, in nats.
   void add(const at::Tensor& nll, int64_t examples);
   std::vector<double> state() const override { return {nll_, tokens_, examples_}; }
   void merge(const std::vector<double>& state) override;
   std::map<std::string, double> compute() const override;
 
  private:
+  std::string counted_;
   double nll_ = 0, tokens_ = 0, examples_ = 0;
 };
 

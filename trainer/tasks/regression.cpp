@@ -11,7 +11,7 @@ namespace broadsheet {
 namespace {
 
 // A folder's classifier is taken when it has one output.
-BertHeads regression_heads(const TaskSetup& setup) {
+ModelHeads regression_heads(const TaskSetup& setup) {
   const bool same = class_names(setup.source_config, "config.json").size() == 1;
   return {.masked_lm = false, .labels = 1, .keep_classifier = same};
 }
@@ -25,7 +25,7 @@ void check_score(const TaskSetup& setup) {
 
 class Regression : public TextTask {
  public:
-  Regression(TaskSetup setup, const BertHeads& heads) : TextTask(std::move(setup), heads) {}
+  Regression(TaskSetup setup, const ModelHeads& heads) : TextTask(std::move(setup), heads) {}
 
   const std::string& default_metric() const override { return metric_; }
 
@@ -51,7 +51,7 @@ class Regression : public TextTask {
 
   nlohmann::json model_config() const override {
     nlohmann::json config = TextTask::model_config();
-    config["architectures"] = {"BertForSequenceClassification"};
+    config["architectures"] = {class_with_head(setup_.model, HeadKind::kSequenceClassification)};
     config["problem_type"] = "regression";
     config["num_labels"] = 1;
     config["id2label"] = {{"0", "LABEL_0"}};
@@ -92,7 +92,7 @@ class Regression : public TextTask {
 
 std::unique_ptr<Task> make_regression(TaskSetup setup) {
   check_score(setup);
-  const BertHeads heads = regression_heads(setup);
+  const ModelHeads heads = regression_heads(setup);
   return std::make_unique<Regression>(std::move(setup), heads);
 }
 

@@ -13,46 +13,44 @@ namespace {
 std::unique_ptr<Task> build(TaskSetup setup) {
   const std::string& kind = setup.task.kind;
   if (kind == "masked_lm") return make_masked_lm(std::move(setup));
+  if (kind == "causal_lm") return make_causal_lm(std::move(setup));
   if (kind == "classification") return make_classification(std::move(setup));
   if (kind == "regression") return make_regression(std::move(setup));
   throw UserError({"task.kind",
                    {},
                    "task.kind",
-                   cat("found \"", kind, "\", wanted masked_lm, classification or regression"),
+                   cat("found \"", kind, "\", wanted masked_lm, causal_lm, classification or regression"),
                    "other tasks are not in this version"});
 }
 
-void override_dropout(BertConfig& config, const std::optional<double>& dropout) {
-  if (!dropout) return;
-  config.hidden_dropout_prob = *dropout;
-  config.attention_probs_dropout_prob = *dropout;
-  config.classifier_dropout.reset();
+// What a configuration from scratch leaves to its tokenizer.
+void take_from_tokenizer(const std::string& architecture, const Tokenizer& tokenizer, nlohmann::json& config) {
+  const auto set_default = [&](const char* key, int32_t value) {
+    if (!config.contains(key)) config[key] = value;
+  };
+  set_default("vocab_size", tokenizer.vocab_size());
+  const SpecialTokens specials = tokenizer.special_tokens();
+  if (architecture != "gpt2") return set_default("pad_token_id", specials.pad);
+  const int32_t end = specials.sep >= 0 ? specials.sep : specials.eos;
+  if (end < 0) return;
+  set_default("eos_token_id", end);
+  set_default("bos_token_id", specials.cls >= 0 ? specials.cls : end);
 }
 
 void from_scratch(const TaskRequest& request, TaskSetup& setup) {
-  if (request.model.architecture != "bert") {
-    throw UserError({"model.architecture",
-                     {},
-                     "model.architecture",
-                     cat("found \"", request.model.architecture, "\", wanted \"bert\" or model.from with a folder"),
-                     "other architectures are not in this version"});
-  }
+  const std::string& architecture = request.model.architecture;
   nlohmann::json config = request.model.config.is_null() ? nlohmann::json::object() : request.model.config;
-  const bool plain = config.is_object();
-  if (plain && !config.contains("vocab_size") && request.tokenizer)
-    config["vocab_size"] = request.tokenizer->vocab_size();
-  if (plain && !config.contains("pad_token_id") && request.tokenizer) {
-    config["pad_token_id"] = request.tokenizer->special_tokens().pad;
-  }
-  setup.bert = read_bert_config(config, "model.config", false);
-  setup.source_config = to_json(setup.bert);
+  if (config.is_object() && request.tokenizer) take_from_tokenizer(architecture, *request.tokenizer, config);
+  setup.model = read_architecture(architecture, config, "model.config");
+  setup.source_config = to_json(setup.model);
   setup.source_config.update(config);
-  if (setup.bert.pad_token_id < 0) setup.source_config["pad_token_id"] = nullptr;
+  const auto padding = setup.source_config.find("pad_token_id");
+  if (padding != setup.source_config.end() && *padding == -1) *padding = nullptr;
 }
 
 void from_folder(const std::string& folder, TaskSetup& setup) {
   setup.source_config = read_model_config(folder);
-  setup.bert = read_bert_config(setup.source_config, folder + "/config.json");
+  setup.model = read_architecture(setup.source_config, folder + "/config.json");
   setup.weights = WeightFiles::open(folder);
 }
 
@@ -83,14 +81,17 @@ std::string kind_of(const nlohmann::json& config, const std::string& folder) {
   if (found != config.end() && found->is_array() && !found->empty() && found->front().is_string()) {
     architecture = found->front().get<std::string>();
   }
-  if (architecture == "BertForMaskedLM" || architecture == "BertForPreTraining") return "masked_lm";
-  if (architecture == "BertForSequenceClassification") {
+  if (ends_with(architecture, "ForMaskedLM") || architecture == "BertForPreTraining") return "masked_lm";
+  if (ends_with(architecture, "LMHeadModel")) return "causal_lm";
+  if (ends_with(architecture, "ForSequenceClassification")) {
     return class_names(config, folder + "/config.json").size() == 1 ? "regression" : "classification";
   }
   throw UserError({"task.unknown",
                    {folder + "/config.json"},
                    "architectures",
-                   cat("found ", architecture, ", wanted BertForSequenceClassification or BertForMaskedLM"),
+                   cat("found ", architecture,
+                       ", wanted a model class for masked or causal language modelling or for sequence "
+                       "classification"),
                    "fine-tune the model first, or use a folder with a head"});
 }
 
@@ -163,7 +164,7 @@ std::unique_ptr<Task> make_task(const TaskRequest& request) {
     from_folder(locate_model(request.model.from).weights_folder, setup);
   }
   setup.weights_follow = request.weights_follow;
-  override_dropout(setup.bert, request.dropout);
+  if (request.dropout) override_dropout(setup.model, *request.dropout);
   return build(std::move(setup));
 }
 
@@ -176,7 +177,7 @@ std::unique_ptr<Task> load_task(const ModelLocation& location, const TaskConfig*
     read_broadsheet(location, task, setup);
   } else {
     setup.task = plain_task(setup.source_config, folder, task);
-    setup.max_length = setup.bert.max_position_embeddings;
+    setup.max_length = traits_of(setup.model).max_length;
   }
   if (setup.task.kind == "classification" && setup.classes.empty()) {
     setup.classes = class_names(setup.source_config, folder + "/config.json");

@@ -20,45 +20,39 @@ constexpr uint64_t kMostClasses = 1000000;
 // changes what the trunk makes of a text by more than rounding.
 constexpr int64_t kTrunkCodeVersion = 1;
 
-BertModel make_model(const TaskSetup& setup, const BertHeads& heads) {
+std::unique_ptr<LanguageModel> build_model(const TaskSetup& setup, const ModelHeads& heads) {
   const ModelValues values = setup.weights_follow ? ModelValues::kFollow : ModelValues::kRead;
-  return setup.weights ? BertModel(setup.bert, heads, *setup.weights, setup.seed, values)
-                       : BertModel(setup.bert, heads, setup.seed, values);
+  return make_model(setup.model, heads, setup.weights ? &*setup.weights : nullptr, setup.seed, values);
 }
 
-void check_setup(const TaskSetup& setup) {
-  Faults faults;
-  if (setup.task.text.empty()) {
-    faults.add({"task.text", {}, "task.text", "no text field is named", "name a text field of the corpus"});
-  }
-  if (setup.max_length < 3 || setup.max_length > setup.bert.max_position_embeddings) {
-    faults.add({"data.max_length",
-                {},
-                "data.max_length",
-                cat("found ", setup.max_length, ", wanted 3 to the model's ", setup.bert.max_position_embeddings,
-                    " positions"),
-                "choose a length in this range"});
-  }
-  if (!setup.task.text_pair.empty() && setup.bert.type_vocab_size < 2) {
-    faults.add({"task.text_pair",
-                {},
-                "task.text_pair",
-                "the model has one token type, pairs need two",
-                "leave text_pair out or choose another model"});
-  }
+// The token that ends a text, -1: none.
+int32_t end_of_text(const SpecialTokens& specials, bool causal) {
+  return causal && specials.sep < 0 ? specials.eos : specials.sep;
+}
+
+void check_tokenizer(const TaskSetup& setup, const ModelTraits& model, Faults& faults) {
   if (setup.tokenizer == nullptr) {
     faults.add({"model.tokenizer",
                 {},
                 "model.tokenizer",
                 "no tokenizer",
                 "name a folder with tokenizer.json, vocab.txt, vocab.json or *.tiktoken"});
-  } else if (setup.tokenizer->vocab_size() > setup.bert.vocab_size) {
+    return;
+  }
+  const SpecialTokens specials = setup.tokenizer->special_tokens();
+  if (setup.tokenizer->vocab_size() > model.vocab_size) {
     faults.add({"model.vocab_size",
                 {},
                 "vocab_size",
-                cat("the tokenizer has ", setup.tokenizer->vocab_size(), " tokens, the model ", setup.bert.vocab_size),
+                cat("the tokenizer has ", setup.tokenizer->vocab_size(), " tokens, the model ", model.vocab_size),
                 "use the tokenizer that belongs to the model"});
-  } else if (setup.tokenizer->special_tokens().cls < 0 || setup.tokenizer->special_tokens().sep < 0) {
+  } else if (model.causal && end_of_text(specials, true) < 0) {
+    faults.add({"tokenizer.specials",
+                {},
+                "",
+                "the tokenizer has no token to end a text with (<|endoftext|>)",
+                "use a tokenizer of GPT-2's kind, or name eos_token in tokenizer_config.json"});
+  } else if (!model.causal && (specials.cls < 0 || specials.sep < 0)) {
     faults.add(
         {"tokenizer.specials",
          {},
@@ -66,6 +60,29 @@ void check_setup(const TaskSetup& setup) {
          "the tokenizer has no token to begin a text with, or none to end it ([CLS] and [SEP], <s> and </s>)",
          "use a tokenizer of BERT's or RoBERTa's kind, or name cls_token and sep_token in tokenizer_config.json"});
   }
+}
+
+void check_setup(const TaskSetup& setup) {
+  const ModelTraits model = traits_of(setup.model);
+  Faults faults;
+  if (setup.task.text.empty()) {
+    faults.add({"task.text", {}, "task.text", "no text field is named", "name a text field of the corpus"});
+  }
+  if (setup.max_length < 3 || setup.max_length > model.max_length) {
+    faults.add({"data.max_length",
+                {},
+                "data.max_length",
+                cat("found ", setup.max_length, ", wanted 3 to the model's ", model.max_length, " positions"),
+                "choose a length in this range"});
+  }
+  if (!setup.task.text_pair.empty() && !model.causal && model.token_types < 2) {
+    faults.add({"task.text_pair",
+                {},
+                "task.text_pair",
+                "the model has one token type, pairs need two",
+                "leave text_pair out or choose another model"});
+  }
+  check_tokenizer(setup, model, faults);
   faults.throw_if_any();
 }
 
@@ -109,18 +126,25 @@ bool are_generic(const std::vector<std::string>& classes) {
   return true;
 }
 
-TextTask::TextTask(TaskSetup setup, const BertHeads& heads)
-    : setup_(checked_setup(std::move(setup))), model_(make_model(setup_, heads)) {
+TextTask::TextTask(TaskSetup setup, const ModelHeads& heads)
+    : setup_(checked_setup(std::move(setup))), traits_(traits_of(setup_.model)), model_(build_model(setup_, heads)) {
   setup_.weights.reset();  // copied; the mapping need not stay
 }
 
 PackSpec TextTask::pack_spec(Split split) const {
-  return {split,
-          setup_.task.text,
-          setup_.task.text_pair,
-          setup_.max_length,
-          setup_.tokenizer->special_tokens(),
-          setup_.long_documents};
+  PackSpec spec{split,
+                setup_.task.text,
+                setup_.task.text_pair,
+                setup_.max_length,
+                setup_.tokenizer->special_tokens(),
+                setup_.long_documents};
+  if (!traits_.causal) return spec;
+  // GPT-2's own tokenizer puts nothing around a text, and its classifier reads the last token of the text itself.
+  if (spec.specials.sep < 0) spec.end = TextEnd::kIfEmpty;
+  if (learns_the_end()) spec.end = TextEnd::kOfDocument;
+  spec.specials.sep = end_of_text(spec.specials, true);
+  spec.marks_begin = spec.specials.cls >= 0;
+  return spec;
 }
 
 std::shared_ptr<const ShardSet> TextTask::examples_of(std::shared_ptr<const ShardSet> corpus) const {
@@ -156,24 +180,19 @@ PackedInput TextTask::input_of(const Batch& batch) const {
 }
 
 int64_t TextTask::feature_width() const {
-  return reads_first_token() && model_.trunk_is_frozen() ? model_.config().hidden_size : 0;
+  return reads_one_row() && model_->trunk_is_frozen() ? traits_.hidden_size : 0;
 }
 
 nlohmann::json TextTask::feature_identity() const {
   Xxh3 trunk;
-  for (const Parameter& parameter : model_.parameters()) {
+  for (const Parameter& parameter : model_->parameters()) {
     if (parameter.layer == kHeadLayer) continue;
     const std::string name = cat(parameter.name, ' ', parameter.tensor.nbytes(), '\n');
     trunk.update(name.data(), name.size());
     trunk.update(parameter.tensor.const_data_ptr(), parameter.tensor.nbytes());
   }
-  nlohmann::json model = to_json(model_.config());
-  // Of initialisation and dropout the outputs do not depend.
-  for (const char* key :
-       {"hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "initializer_range"})
-    model.erase(key);
   return {{"trunk", trunk.hex()},
-          {"model", model},
+          {"model", forward_json(setup_.model)},
           {"text", setup_.task.text},
           {"text_pair", setup_.task.text_pair},
           {"max_length", setup_.max_length},
@@ -188,14 +207,14 @@ at::Tensor TextTask::compute_features(const Batch& batch) {
   const at::NoGradGuard no_grad;
   if (batch.sequences() == 0) return at::empty({0, feature_width()}, at::kFloat);
   const PackedInput input = to_input(batch, at::kCPU);
-  return model_.first_rows(model_.encode(input, {}), input).contiguous();
+  return model_->head_rows(model_->encode(input, {}), input).contiguous();
 }
 
 at::Tensor TextTask::head_logits(const Batch& batch, const PackedInput& input, const PassContext& pass) const {
-  if (batch.features.empty()) return model_.classify(model_.encode(input, pass), input, pass);
-  const at::Tensor rows = at::tensor(at::ArrayRef<float>(batch.features), at::kFloat)
-                              .view({batch.sequences(), model_.config().hidden_size});
-  return model_.classify(rows, batch.examples, pass);
+  if (batch.features.empty()) return model_->classify(model_->encode(input, pass), input, pass);
+  const at::Tensor rows =
+      at::tensor(at::ArrayRef<float>(batch.features), at::kFloat).view({batch.sequences(), traits_.hidden_size});
+  return model_->classify(rows, batch.examples, pass);
 }
 
 int64_t TextTask::length(const ShardSet& corpus, Split split, int64_t document) const {
@@ -205,10 +224,10 @@ int64_t TextTask::length(const ShardSet& corpus, Split split, int64_t document) 
 Batch TextTask::pack_documents(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents) const {
   Batch batch = pack(corpus, pack_spec(split), documents);
   for (const int64_t token : batch.tokens) {
-    if (token < 0 || token >= model_.config().vocab_size) {
+    if (token < 0 || token >= traits_.vocab_size) {
       throw UserError("corpus.token",
                       cat(corpus.folder(), ": token id ", token, " in split ", split_name(split),
-                          " is outside the model's vocabulary of ", model_.config().vocab_size),
+                          " is outside the model's vocabulary of ", traits_.vocab_size),
                       "prepare the corpus with the model's tokenizer");
     }
   }
@@ -225,7 +244,7 @@ at::Tensor TextTask::loss_sum(const Batch& batch, const PassContext& pass) {
   if (label_count(batch) > 0) return labelled_loss(batch, input_of(batch), pass);
   // Sums of nothing: no value of a parameter can get in, but each gets a gradient of zeros.
   at::Tensor zero = at::zeros({}, at::kFloat);
-  for (const Parameter& parameter : model_.parameters()) {
+  for (const Parameter& parameter : model_->parameters()) {
     if (parameter.tensor.requires_grad()) zero = zero + parameter.tensor.flatten().narrow(0, 0, 0).sum();
   }
   return zero;
@@ -258,8 +277,12 @@ std::vector<Prediction> TextTask::predict(const Tokenizer& tokenizer, const std:
 
 nlohmann::json TextTask::model_config() const {
   nlohmann::json config = setup_.source_config;
-  config["model_type"] = "bert";
-  config["vocab_size"] = model_.config().vocab_size;
+  config["model_type"] = traits_.model_type;
+  config["vocab_size"] = traits_.vocab_size;
+  if (traits_.causal && (!config.contains("pad_token_id") || config["pad_token_id"].is_null())) {
+    // transformers' classifier wants one for more than one text; the end of a text is what one takes.
+    config["pad_token_id"] = end_of_text(setup_.tokenizer->special_tokens(), true);
+  }
   // Weights are written in float32 whatever they were read from; the older spelling would contradict.
   config.erase("torch_dtype");
   config["dtype"] = "float32";

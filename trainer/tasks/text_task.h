@@ -1,4 +1,4 @@
-// What the tasks on BERT share: a model, texts packed into sequences, and the files that describe both.
+// What the tasks on one model share: a model, texts packed into sequences, and the files that describe both.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "trainer/models/bert.h"
+#include "trainer/models/language_model.h"
 #include "trainer/tasks/task.h"
 
 namespace broadsheet {
@@ -16,7 +16,7 @@ namespace broadsheet {
 // Everything a task is made from, read and checked.
 struct TaskSetup {
   TaskConfig task;
-  BertConfig bert;                     // with the dropout that is used
+  Architecture model;                  // with the dropout that is used
   nlohmann::json source_config;        // config.json as it was found (or made from scratch); other keys are kept
   std::optional<WeightFiles> weights;  // absent: from scratch
   int64_t max_length = 128;
@@ -28,6 +28,7 @@ struct TaskSetup {
 };
 
 std::unique_ptr<Task> make_masked_lm(TaskSetup setup);
+std::unique_ptr<Task> make_causal_lm(TaskSetup setup);
 std::unique_ptr<Task> make_classification(TaskSetup setup);
 std::unique_ptr<Task> make_regression(TaskSetup setup);
 
@@ -45,8 +46,8 @@ at::Tensor mean_by_document(const at::Tensor& rows, const std::vector<int64_t>& 
 class TextTask : public Task {
  public:
   const std::string& kind() const override { return setup_.task.kind; }
-  ParameterList& parameters() override { return model_.parameters(); }
-  const LoadReport& load_report() const override { return model_.load_report(); }
+  ParameterList& parameters() override { return model_->parameters(); }
+  const LoadReport& load_report() const override { return model_->load_report(); }
   std::shared_ptr<const ShardSet> examples_of(std::shared_ptr<const ShardSet> corpus) const override;
   int64_t length(const ShardSet& corpus, Split split, int64_t document) const override;
   void read_ahead(const ShardSet& corpus, Split split, const ExampleRange& documents) const override;
@@ -62,10 +63,12 @@ class TextTask : public Task {
   nlohmann::json broadsheet_config() const override;
 
  protected:
-  TextTask(TaskSetup setup, const BertHeads& heads);
+  TextTask(TaskSetup setup, const ModelHeads& heads);
 
-  // Whether the head reads the first token of each sequence and nothing else.
-  virtual bool reads_first_token() const { return true; }
+  // Whether the head reads one row of each sequence (LanguageModel::head_rows) and nothing else.
+  virtual bool reads_one_row() const { return true; }
+  // Whether it learns where a document ends: a sequence that stops before has no token for the end.
+  virtual bool learns_the_end() const { return false; }
   // Whether the predictions of a document's pieces make one.
   virtual bool joins_pieces() const { return true; }
   // What that head makes of a batch [sequences, labels], from its features where it has them.
@@ -79,7 +82,8 @@ class TextTask : public Task {
   virtual std::vector<Prediction> answer(const Tokenizer& tokenizer, const Batch& batch, const PackedInput& input) = 0;
 
   TaskSetup setup_;
-  BertModel model_;
+  const ModelTraits traits_;
+  const std::unique_ptr<LanguageModel> model_;
 
  private:
   PackSpec pack_spec(Split split) const;

@@ -1,0 +1,122 @@
+// Causal language modelling: each token of a document predicts the next one, and the last one its end. Documents lie
+// end to end in a batch and never see each other.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/errors.h"
+#include "core/text.h"
+#include "trainer/models/linear_cross_entropy.h"
+#include "trainer/tasks/metrics.h"
+#include "trainer/tasks/text_task.h"
+
+namespace broadsheet {
+namespace {
+
+at::Tensor index_tensor(const std::vector<int64_t>& values) {
+  return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);
+}
+
+// The first token of a sequence is nobody's target, and nothing comes after the last one.
+void add_targets(Batch& batch) {
+  for (int64_t s = 0; s < batch.sequences(); ++s) {
+    const size_t end = static_cast<size_t>(batch.boundaries[static_cast<size_t>(s) + 1]);
+    for (size_t row = static_cast<size_t>(batch.boundaries[static_cast<size_t>(s)]); row + 1 < end; ++row) {
+      batch.loss_rows.push_back(static_cast<int64_t>(row));
+      batch.labels.push_back(batch.tokens[row + 1]);
+    }
+  }
+}
+
+class CausalLm : public TextTask {
+ public:
+  explicit CausalLm(TaskSetup setup) : TextTask(std::move(setup), {.causal_lm = true}) {}
+
+  const std::string& default_metric() const override { return metric_; }
+
+  Batch make_batch(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents,
+                   uint64_t) const override {
+    Batch batch = pack_documents(corpus, split, documents);
+    add_targets(batch);
+    return batch;
+  }
+
+  int64_t label_count(const Batch& batch) const override { return static_cast<int64_t>(batch.loss_rows.size()); }
+
+  std::unique_ptr<Metrics> make_metrics() const override {
+    return std::make_unique<LanguageModelMetrics>("predicted_tokens");
+  }
+
+  nlohmann::json model_config() const override {
+    nlohmann::json config = TextTask::model_config();
+    config["architectures"] = {class_with_head(setup_.model, HeadKind::kLanguageModel)};
+    config.erase("problem_type");
+    return config;
+  }
+
+ protected:
+  bool reads_one_row() const override { return false; }
+  bool learns_the_end() const override { return true; }
+
+  at::Tensor labelled_loss(const Batch& batch, const PackedInput& input, const PassContext& pass) override {
+    const at::Tensor rows = model_->encode(input, pass).index_select(0, index_tensor(batch.loss_rows));
+    return linear_cross_entropy(rows, model_->lm_weight(), index_tensor(batch.labels));
+  }
+
+  void measure(const Batch& batch, const PackedInput& input, Metrics& metrics) override {
+    static_cast<LanguageModelMetrics&>(metrics).add(nll(batch, input),
+                                                    static_cast<int64_t>(first_pieces(batch).size()));
+  }
+
+  // How well the model foresees each text.
+  std::vector<Prediction> answer(const Tokenizer&, const Batch& packed, const PackedInput& input) override {
+    Batch batch = packed;
+    add_targets(batch);
+    const at::Tensor terms = nll(batch, input).contiguous();
+    const auto* next = terms.const_data_ptr<float>();
+    std::vector<LanguageModelMetrics> sums;
+    for (size_t s = 0; s < batch.documents.size(); ++s) {
+      if (s == 0 || batch.documents[s] != batch.documents[s - 1]) sums.emplace_back("predicted_tokens");
+      const int64_t count = std::max<int64_t>(0, batch.boundaries[s + 1] - batch.boundaries[s] - 1);
+      sums.back().add(at::from_blob(const_cast<float*>(next), {count}, at::kFloat), 1);
+      next += count;
+    }
+    std::vector<Prediction> predictions;
+    for (const LanguageModelMetrics& sum : sums) {
+      Prediction prediction;
+      for (const auto& [name, value] : sum.compute()) {
+        if (name != "examples") prediction[name] = std::isfinite(value) ? nlohmann::json(value) : nlohmann::json();
+      }
+      predictions.push_back(std::move(prediction));
+    }
+    return predictions;
+  }
+
+ private:
+  at::Tensor nll(const Batch& batch, const PackedInput& input) const {
+    if (batch.loss_rows.empty()) return at::empty({0}, at::kFloat);
+    const at::Tensor rows = model_->encode(input, {}).index_select(0, index_tensor(batch.loss_rows));
+    return linear_nll(rows, model_->lm_weight(), index_tensor(batch.labels));
+  }
+
+  const std::string metric_ = "loss";
+};
+
+}  // namespace
+
+std::unique_ptr<Task> make_causal_lm(TaskSetup setup) {
+  Faults faults;
+  if (!setup.task.text_pair.empty())
+    faults.add({"task.text_pair", {}, "task.text_pair", "causal_lm reads one text", "remove it"});
+  if (setup.long_documents == LongDocuments::kHeadTail) {
+    faults.add({"data.long_documents",
+                {},
+                "data.long_documents",
+                "found head_tail, after whose gap causal_lm would learn what does not follow",
+                "write truncate or split"});
+  }
+  faults.throw_if_any();
+  return std::make_unique<CausalLm>(std::move(setup));
+}
+
+}  // namespace broadsheet
