@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -29,13 +30,25 @@ struct FreezeConfig {
   int64_t layers = 0;  // the first k encoder layers
 };
 
+// none | balanced | {class: weight}; a class that is not named weighs 1.
+struct ClassWeightsConfig {
+  bool balanced = false;
+  std::map<std::string, double> by_name;
+  bool none() const { return !balanced && by_name.empty(); }
+};
+
 struct TaskConfig {
   std::string kind;  // masked_lm | classification | regression (others: not in this version)
   std::string text;  // names of the corpus's fields
   std::string text_pair;
-  std::string label;  // classification: a label field
+  std::string label;  // classification: a label field; multi_label: a labels field
   std::string score;  // regression: a score or number field
   double mlm_probability = 0.15;
+  // classification
+  std::string problem = "single";    // single | multi_label | ordinal
+  ClassWeightsConfig class_weights;  // what classes count in the training's loss
+  double label_smoothing = 0;
+  double focal_gamma = 0;
 };
 
 struct DataConfig {
