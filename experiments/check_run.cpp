@@ -1,5 +1,7 @@
 // Whether a run's model, corpus and file fit each other.
 
+#include <algorithm>
+
 #include "checkpoints/huggingface.h"
 #include "core/durable.h"
 #include "core/errors.h"
@@ -32,7 +34,12 @@ class RunChecker {
     check_field(corpus, "task.text", config_.task.text, {FieldKind::kText}, "text");
     check_field(corpus, "task.text_pair", config_.task.text_pair, {FieldKind::kText}, "text");
     check_field(corpus, "task.words", config_.task.words, {FieldKind::kList}, "list");
-    check_field(corpus, "task.label", config_.task.label, {FieldKind::kLabel}, "label");
+    if (config_.task.problem == "multi_label") {
+      check_field(corpus, "task.label", config_.task.label, {FieldKind::kLabels}, "labels");
+    } else {
+      check_field(corpus, "task.label", config_.task.label, {FieldKind::kLabel}, "label");
+    }
+    check_class_weights(corpus);
     check_field(corpus, "task.score", config_.task.score, {FieldKind::kScore, FieldKind::kNumber}, "score or number");
     for (const Split split : {Split::kTrain, Split::kValidation}) {
       if (corpus.size(split) > 0 || (config_.data.train_on_validation && split == Split::kValidation)) continue;
@@ -46,6 +53,19 @@ class RunChecker {
       add("data.corpus", "corpus.other_tokenizer",
           cat("the corpus was tokenised with another tokenizer than the one in ", folder),
           cat("prepare the corpus with tokenizer: ", folder));
+    }
+  }
+
+  void check_class_weights(const ShardSet& corpus) {
+    if (config_.task.label.empty()) return;
+    for (const FieldInfo& field : corpus.fields()) {
+      if (field.name != config_.task.label) continue;
+      for (const auto& [name, weight] : config_.task.class_weights.by_name) {
+        if (std::find(field.classes.begin(), field.classes.end(), name) != field.classes.end()) continue;
+        add("task.class_weights", "config.conflict",
+            cat("found class \"", name, "\", which field ", field.name, " has not"),
+            cat("its classes are ", join(field.classes, ", ")));
+      }
     }
   }
 

@@ -133,10 +133,9 @@ void add_training(Table& t) {
   add(t, {"hidden_dropout_prob", "attention_probs_dropout_prob", "attention_dropout", "dropout_rate"},
       same("train.dropout"));
   add(t, {"random_seed", "seed_everything", "manual_seed", "data_seed"}, same("seed"));
-  add(t,
-      {"gradient_checkpointing", "torch_compile", "deepspeed", "fsdp", "ddp_backend", "strategy",
-       "label_smoothing_factor"},
+  add(t, {"gradient_checkpointing", "torch_compile", "deepspeed", "fsdp", "ddp_backend", "strategy"},
       advice("remove it: there is nothing like it in this version"));
+  add(t, {"label_smoothing_factor"}, same("task.label_smoothing"));
   add(t, {"group_by_length", "pad_to_max_length", "padding", "padding_side", "packing"},
       advice("remove it: batches are packed, there is no padding"));
 }
@@ -187,8 +186,9 @@ void add_models_and_data(Table& t) {
       advice("prepare a corpus (`broadsheet prepare corpus.yaml`) and write data.corpus: its folder"));
   add(t, {"text_column", "text_column_name", "text_field", "dataset_text_field"}, same("task.text"));
   add(t, {"label_column", "label_column_name", "label_field", "target_column"}, same("task.label"));
-  add(t, {"task_name", "task_type", "problem_type", "stage"},
-      advice("write task.kind: masked_lm, causal_lm, classification or regression"));
+  add(t, {"problem_type"},
+      advice("write task.problem: single, multi_label or ordinal; for a score task.kind: regression"));
+  add(t, {"task_name", "task_type", "stage"}, advice("write task.kind: masked_lm, causal_lm, classification or regression"));
   add(t, {"do_train", "do_eval", "do_predict"},
       advice("remove it: the verb says what is done (train, evaluate, predict)"));
   add(t, {"num_labels", "label_names", "id2label", "label2id"},

@@ -158,7 +158,7 @@ RunConfig read_run_tree(const ConfigNode& root, const std::string& path, ConfigR
   run_section().read(root, "", reader, config);
   if (config.runs_dir == RunConfig{}.runs_dir) config.runs_dir = absolute_path(config.runs_dir, parent_folder(path));
   if (config.validation.metric.empty()) {
-    const std::vector<std::string> metrics = metrics_of(config.task.kind);
+    const std::vector<std::string> metrics = metrics_of(config.task);
     if (!metrics.empty()) config.validation.metric = metrics[0];
   }
   return config;

@@ -89,7 +89,7 @@ void publish_results(const std::string& path, const RunResults& results, const F
 }
 
 std::string results_table(const RunResults& results) {
-  constexpr size_t kName = 14, kCell = 13;
+  constexpr size_t kName = 18, kCell = 13;
   const std::map<std::string, double>* columns[] = {&results.validation.before, &results.validation.after,
                                                     &results.test.before, &results.test.after};
   std::set<std::string> names;

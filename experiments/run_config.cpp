@@ -12,7 +12,7 @@ namespace {
 
 // The checks that look across sections; a default that depends on another section is filled in by load_run_config.
 void check_whole_run(const RunConfig& config, const std::string&, ConfigReader& reader) {
-  const std::vector<std::string> metrics = metrics_of(config.task.kind);
+  const std::vector<std::string> metrics = metrics_of(config.task);
   const std::string& metric = config.validation.metric;
   if (!metrics.empty() && !metric.empty() && std::find(metrics.begin(), metrics.end(), metric) == metrics.end()) {
     reader.fault("validation.metric", "config.conflict",

@@ -216,19 +216,35 @@ VerbSpec cancel_verb() {
 }
 
 VerbSpec evaluate_verb() {
-  return {"evaluate",
-          "metrics of a model on one split of a corpus",
-          {"MODEL", 1, 1},
-          {{"corpus", "DIR", "The prepared corpus; the one the run was trained on unless given.", false},
-           {"split", "NAME", kSplitHelp, false},
-           {"threads", "N", "Threads to use; all cores unless given.", false}},
-          "MODEL is a run's directory, a checkpoint or a Hugging Face folder. With --json:\n"
-          "{\"schema\": 1, \"model\", \"corpus\", \"split\", \"task\", \"metrics\": {...}}.",
-          {"broadsheet evaluate runs/editorials-sentiment --split test --json"},
-          false,
-          false,
-          true,
-          true};
+  return {
+      "evaluate",
+      "metrics of a model on one split of a corpus, or two models compared",
+      {"MODEL", 1, 2},
+      {{"corpus", "DIR", "The prepared corpus; the one the run was trained on unless given.", false},
+       {"split", "NAME", kSplitHelp, false},
+       {"predictions", "FILE", "Write each document's truth and prediction here, a JSON object a line.", false},
+       {"compare", "", "The two arguments are such files; say by how much the second is better.", false},
+       {"metric", "NAME", "With --compare: accuracy, macro_f1, loss, mae or mse.", false},
+       {"samples", "N", "With --compare: how often texts are drawn; 2000 unless given.", false},
+       {"seed", "N", "With --compare: what they are drawn by; 1 unless given.", false},
+       {"threads", "N", "Threads to use; all cores unless given.", false}},
+      "MODEL is a run's directory, a checkpoint or a Hugging Face folder. With --json:\n"
+      "{\"schema\": 1, \"model\", \"corpus\", \"split\", \"task\", \"metrics\": {...}}, and for one class per text\n"
+      "\"confusion_matrix\": {\"classes\", \"counts\"}, a row for each true class.\n"
+      "\n"
+      "A line of --predictions: {\"row\", \"id\" where the corpus has one, \"truth\", and what predict writes}.\n"
+      "\n"
+      "--compare draws the texts with replacement, many times, and measures both models on the same ones: a paired\n"
+      "bootstrap. When the interval of the difference holds 0, chance may explain it. Without --metric: macro_f1,\n"
+      "for texts with several labels accuracy (all right), for scores mse. With --json: {\"schema\": 1, \"a\", \"b\",\n"
+      "\"metric\", \"difference\", \"interval\": [low, high], \"share_b_better\", ...}.",
+      {"broadsheet evaluate runs/editorials-sentiment --split test --json",
+       "broadsheet evaluate runs/editorials-sentiment --predictions new.jsonl",
+       "broadsheet evaluate --compare old.jsonl new.jsonl --metric accuracy"},
+      false,
+      false,
+      true,
+      true};
 }
 
 VerbSpec predict_verb() {

@@ -148,27 +148,32 @@ const Section<TrainConfig>& train_section() {
 }
 
 const Section<ValidationConfig>& validation_section() {
-  static const Choices metrics = {{"loss", "perplexity", "accuracy", "macro_f1", "mae", "mse", "pearson"},
-                                  {"auc"},
-                                  {{"eval_loss", "loss"},
-                                   {"f1", "macro_f1"},
-                                   {"f1_macro", "macro_f1"},
-                                   {"eval_f1", "macro_f1"},
-                                   {"eval_accuracy", "accuracy"},
-                                   {"acc", "accuracy"},
-                                   {"ppl", "perplexity"},
-                                   {"pearsonr", "pearson"}}};
-  static const auto section = Section<ValidationConfig>()
-                                  .key("every_steps", &ValidationConfig::every_steps, integer(0, kMost),
-                                       "Validates after every so many steps. With neither key: after each epoch.")
-                                  .key("every_epochs", &ValidationConfig::every_epochs, number({0, 1e6, false, false}),
-                                       "Validates after every so many epochs; parts are allowed.")
-                                  .key("metric", &ValidationConfig::metric, one_of(metrics),
-                                       "Chooses the best weights. Without it macro_f1 for classification, mse for "
-                                       "regression, loss for masked_lm and causal_lm.")
-                                  .key("early_stopping", &ValidationConfig::early_stopping,
-                                       nested(early_stopping_section()), "When to end before the last step.")
-                                  .check(check_validation);
+  static const Choices metrics = {
+      {"loss", "perplexity", "accuracy", "macro_f1", "micro_f1", "auc", "calibration_error", "mae", "mse", "pearson"},
+      {},
+      {{"eval_loss", "loss"},
+       {"f1", "macro_f1"},
+       {"f1_macro", "macro_f1"},
+       {"f1_micro", "micro_f1"},
+       {"roc_auc", "auc"},
+       {"ece", "calibration_error"},
+       {"eval_f1", "macro_f1"},
+       {"eval_accuracy", "accuracy"},
+       {"acc", "accuracy"},
+       {"ppl", "perplexity"},
+       {"pearsonr", "pearson"}}};
+  static const auto section =
+      Section<ValidationConfig>()
+          .key("every_steps", &ValidationConfig::every_steps, integer(0, kMost),
+               "Validates after every so many steps. With neither key: after each epoch.")
+          .key("every_epochs", &ValidationConfig::every_epochs, number({0, 1e6, false, false}),
+               "Validates after every so many epochs; parts are allowed.")
+          .key("metric", &ValidationConfig::metric, one_of(metrics),
+               "Chooses the best weights. Without it macro_f1 for classification (mae for classes "
+               "in order), mse for regression, loss for masked_lm and causal_lm.")
+          .key("early_stopping", &ValidationConfig::early_stopping, nested(early_stopping_section()),
+               "When to end before the last step.")
+          .check(check_validation);
   return section;
 }
 
@@ -211,16 +216,21 @@ const Section<LaunchConfig>& launch_section() {
   return section;
 }
 
-std::vector<std::string> metrics_of(const std::string& task_kind) {
-  if (task_kind == "classification") return {"macro_f1", "accuracy", "loss"};
-  if (task_kind == "regression") return {"mse", "mae", "pearson", "loss"};
-  if (task_kind == "masked_lm" || task_kind == "causal_lm") return {"loss", "perplexity"};
+std::vector<std::string> metrics_of(const TaskConfig& task) {
+  if (task.kind == "classification") {
+    if (task.problem == "multi_label") return {"macro_f1", "micro_f1", "accuracy", "auc", "loss"};
+    if (task.problem == "ordinal")
+      return {"mae", "macro_f1", "accuracy", "micro_f1", "auc", "calibration_error", "loss"};
+    return {"macro_f1", "accuracy", "micro_f1", "auc", "calibration_error", "loss"};
+  }
+  if (task.kind == "regression") return {"mse", "mae", "pearson", "loss"};
+  if (task.kind == "masked_lm" || task.kind == "causal_lm") return {"loss", "perplexity"};
   return {};
 }
 
 bool higher_is_better(const std::string& metric) {
-  const std::vector<std::string> higher = {"accuracy", "macro_f1", "pearson", "auc"};
-  const std::vector<std::string> lower = {"loss", "perplexity", "mae", "mse"};
+  const std::vector<std::string> higher = {"accuracy", "macro_f1", "micro_f1", "pearson", "auc"};
+  const std::vector<std::string> lower = {"loss", "perplexity", "mae", "mse", "calibration_error"};
   if (std::find(higher.begin(), higher.end(), metric) != higher.end()) return true;
   if (std::find(lower.begin(), lower.end(), metric) != lower.end()) return false;
   throw UserError({"validation.metric",

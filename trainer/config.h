@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -29,15 +30,27 @@ struct FreezeConfig {
   int64_t layers = 0;  // the first k encoder layers
 };
 
+// none | balanced | {class: weight}; a class that is not named weighs 1.
+struct ClassWeightsConfig {
+  bool balanced = false;
+  std::map<std::string, double> by_name;
+  bool none() const { return !balanced && by_name.empty(); }
+};
+
 struct TaskConfig {
   std::string kind;  // masked_lm | causal_lm | classification | regression (others: not in this version)
   std::string text;  // names of the corpus's fields
   std::string text_pair;
-  std::string label;  // classification: a label field
+  std::string label;  // classification: a label field; multi_label: a labels field
   std::string score;  // regression: a score or number field
   double mlm_probability = 0.15;
   std::string masking = "token";  // masked_lm: token | whole_word | span (data/masking.h)
   std::string words;              // then: a list field with the words of the text, where the tokenizer marks none
+  // classification
+  std::string problem = "single";    // single | multi_label | ordinal
+  ClassWeightsConfig class_weights;  // what classes count in the training's loss
+  double label_smoothing = 0;
+  double focal_gamma = 0;
 };
 
 struct DataConfig {

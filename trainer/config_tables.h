@@ -19,7 +19,7 @@ const Section<CheckpointConfig>& checkpoint_section();
 const Section<WatchdogConfig>& watchdog_section();
 const Section<LaunchConfig>& launch_section();
 
-// Metrics that a task of this kind measures; the first is its default. Empty: no such task.
-std::vector<std::string> metrics_of(const std::string& task_kind);
+// Metrics that a task measures; the first is its default. Empty: no such task.
+std::vector<std::string> metrics_of(const TaskConfig& task);
 
 }  // namespace broadsheet

@@ -71,6 +71,35 @@ void check_masking(const TaskConfig& task, const std::string& prefix, ConfigRead
                  "add masking: whole_word or span, or remove it");
 }
 
+void check_classification(const TaskConfig& task, const std::string& prefix, ConfigReader& reader) {
+  const TaskConfig plain;
+  struct Option {
+    const char* key;
+    bool used;
+  };
+  const Option options[] = {{"problem", task.problem != plain.problem},
+                            {"class_weights", !task.class_weights.none()},
+                            {"label_smoothing", task.label_smoothing != 0},
+                            {"focal_gamma", task.focal_gamma != 0}};
+  for (const Option& option : options) {
+    if (!option.used || task.kind.empty() || task.kind == "classification") continue;
+    reader.fault(join_key(prefix, option.key), "config.conflict",
+                 cat(option.key, " belongs to kind: classification, found kind: ", task.kind),
+                 "remove it or change the kind");
+  }
+  if (task.focal_gamma != 0 && task.label_smoothing != 0) {
+    reader.fault(
+        join_key(prefix, "focal_gamma"), "config.conflict", "found focal_gamma beside label_smoothing",
+        "keep one of the two: one weakens what is learned already, the other keeps it from being learned fully");
+  }
+  if (task.problem != "ordinal") return;
+  for (const Option& option : {options[2], options[3]}) {
+    if (!option.used) continue;
+    reader.fault(join_key(prefix, option.key), "config.conflict",
+                 cat("found ", option.key, " with problem: ordinal, whose loss has no such thing"), "remove it");
+  }
+}
+
 void check_task(const TaskConfig& task, const std::string& prefix, ConfigReader& reader) {
   struct Need {
     const char* kind;
@@ -90,11 +119,32 @@ void check_task(const TaskConfig& task, const std::string& prefix, ConfigReader&
                    "remove it or change the kind");
     }
   }
+  check_classification(task, prefix, reader);
   const bool language_model = task.kind == "masked_lm" || task.kind == "causal_lm";
   if (language_model && !task.text_pair.empty()) {
     reader.fault(join_key(prefix, "text_pair"), "config.conflict", cat(task.kind, " reads one text"), "remove it");
   }
   check_masking(task, prefix, reader);
+}
+
+ConfigType<ClassWeightsConfig> class_weights_type() {
+  const ConfigType<std::map<std::string, double>> by_name = map_of(number({0, 1e6, true, false}));
+  ConfigType<ClassWeightsConfig> type;
+  type.words = "none, balanced or a map from classes to numbers above 0";
+  type.schema = {{"anyOf", {{{"enum", {"none", "balanced"}}}, by_name.schema}}};
+  type.read = [by_name, words = type.words](const ConfigNode& node, const std::string& key, ConfigReader& reader,
+                                            ClassWeightsConfig& value) {
+    if (node.is_map()) return by_name.read(node, key, reader, value.by_name);
+    if (!node.is_scalar() || (node.text != "none" && node.text != "balanced"))
+      return fault_wanted(node, key, reader, words, "write balanced, or for example {rare: 3}");
+    value.balanced = node.text == "balanced";
+    return true;
+  };
+  type.write = [by_name](const ClassWeightsConfig& value) {
+    if (value.none()) return OrderedJson("none");
+    return value.balanced ? OrderedJson("balanced") : by_name.write(value.by_name);
+  };
+  return type;
 }
 
 const Section<FreezeConfig>& freeze_section() {
@@ -164,7 +214,8 @@ const Section<TaskConfig>& task_section() {
           .key("kind", &TaskConfig::kind, one_of(kinds), "What the model learns.", Need::kRequired)
           .key("text", &TaskConfig::text, text(), "The corpus's text field to read.", Need::kRequired)
           .key("text_pair", &TaskConfig::text_pair, text(), "A second text field, read after the first.")
-          .key("label", &TaskConfig::label, text(), "classification: the corpus's label field.")
+          .key("label", &TaskConfig::label, text(),
+               "classification: the corpus's label field; with problem: multi_label its labels field.")
           .key("score", &TaskConfig::score, text(), "regression: the corpus's score or number field.")
           .key("mlm_probability", &TaskConfig::mlm_probability, number({0, 1, true, true}),
                "masked_lm: the share of tokens that are chosen to be predicted.")
@@ -176,6 +227,24 @@ const Section<TaskConfig>& task_section() {
           .key(
               "words", &TaskConfig::words, text(),
               "masked_lm: the corpus's list field with each text's words, for languages whose tokens do not tell them.")
+          .key("problem", &TaskConfig::problem,
+               one_of({{"single", "multi_label", "ordinal"},
+                       {},
+                       {{"single_label_classification", "single"},
+                        {"multi_label_classification", "multi_label"},
+                        {"multi-label", "multi_label"},
+                        {"multilabel", "multi_label"}}}),
+               "classification: one class for each text; or any number of labels; or one of several classes in order "
+               "(worst to best), where a near miss costs less: the order is that of values or bins in corpus.yaml.")
+          .key("class_weights", &TaskConfig::class_weights, class_weights_type(),
+               "classification: what each class counts in the training's loss; balanced: in inverse proportion to how "
+               "often it occurs in the train split. With multi_label they multiply the labels that are there "
+               "(PyTorch's pos_weight).")
+          .key("label_smoothing", &TaskConfig::label_smoothing, number({0, 1, false, true}),
+               "classification: the share of each target that is spread evenly over all classes.")
+          .key("focal_gamma", &TaskConfig::focal_gamma, number({0, 20, false, false}),
+               "classification: focal loss; what is predicted with probability p counts (1 - p) to this power; 0: "
+               "off.")
           .check(check_task);
   return section;
 }

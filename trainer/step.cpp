@@ -46,14 +46,15 @@ class AutocastScope {
 };
 
 struct Totals {
-  int64_t labels = 0, tokens = 0, examples = 0, stop = 0, save = 0;
+  double weight = 0;  // what the summed loss is divided by
+  int64_t tokens = 0, examples = 0, stop = 0, save = 0;
   StepWork last_work;
 };
 
 Totals count(const StepParts& parts, const std::vector<Batch>& batches) {
   Totals mine;
   for (const Batch& batch : batches) {
-    mine.labels += parts.task.label_count(batch);
+    mine.weight += parts.task.loss_weight(batch);
     mine.tokens += batch.total();
     mine.examples += batch.sequences();
   }
@@ -68,7 +69,7 @@ Totals vote(const StepParts& parts, const Totals& mine, std::vector<StepWork>& l
     Totals one;
     BROADSHEET_ASSERT(bytes.size() == sizeof one);
     std::memcpy(&one, bytes.data(), sizeof one);
-    all.labels += one.labels;
+    all.weight += one.weight;
     all.tokens += one.tokens;
     all.examples += one.examples;
     all.stop += one.stop;
@@ -79,23 +80,23 @@ Totals vote(const StepParts& parts, const Totals& mine, std::vector<StepWork>& l
 }
 
 // A micro-batch's part of the mean loss over the global batch.
-at::Tensor forward(const StepParts& parts, const Batch& batch, int64_t labels, int64_t step) {
+at::Tensor forward(const StepParts& parts, const Batch& batch, double weight, int64_t step) {
   const PassContext pass{true, parts.seed, static_cast<uint64_t>(step)};
   at::Tensor part;
   {
     const AutocastScope autocast(uses_bf16(parts.config.precision));
     part = parts.task.loss_sum(batch, pass);
   }
-  return part.to(at::kFloat).div(static_cast<double>(std::max<int64_t>(1, labels)));
+  return part.to(at::kFloat).div(weight > 0 ? weight : 1);
 }
 
 // Sums gradients over micro-batches and ranks; returns each of this rank's micro-batches' part of the mean loss.
-std::vector<double> forward_backward(const StepParts& parts, const StepBatches& share, int64_t labels, int64_t step) {
+std::vector<double> forward_backward(const StepParts& parts, const StepBatches& share, double weight, int64_t step) {
   std::vector<double> losses;
   const auto count = static_cast<int64_t>(share.batches.size());
   parts.gradients.begin_step(share.all > 0 ? LeafRun{share.first, share.first + count, share.all} : LeafRun{});
   for (size_t i = 0; i < share.batches.size(); ++i) {
-    const at::Tensor part = forward(parts, share.batches[i], labels, step);
+    const at::Tensor part = forward(parts, share.batches[i], weight, step);
     parts.gradients.backward(part, i + 1 == share.batches.size());
     losses.push_back(part.item<double>());
   }
@@ -105,12 +106,12 @@ std::vector<double> forward_backward(const StepParts& parts, const StepBatches& 
 
 // Which of this rank's micro-batches gives the values that are not finite: each is computed once more, by itself and
 // without the other ranks. The gradients are nobody's any more, because the update is skipped.
-std::vector<Culprit> find_culprits(const StepParts& parts, const StepBatches& share, int64_t labels, int64_t step) {
+std::vector<Culprit> find_culprits(const StepParts& parts, const StepBatches& share, double weight, int64_t step) {
   std::vector<Culprit> culprits;
   for (const Batch& batch : share.batches) {
     if (batch.sequences() == 0) continue;
     zero_gradients(parts.gradients.trained());
-    const at::Tensor part = forward(parts, batch, labels, step);
+    const at::Tensor part = forward(parts, batch, weight, step);
     torch::autograd::backward({part}, {});
     Culprit culprit{non_finite_gradients(parts.gradients.trained()), !std::isfinite(part.item<double>()),
                     batch.examples};
@@ -201,7 +202,7 @@ StepResult run_step(const StepParts& parts, int64_t step, bool save_due, const S
   const int64_t data_ended = work_clock_ns();
   record.phases["data"] = phase.lap();
 
-  // 2. Vote: the loss is divided once, by the count over all ranks (promise 2), so the count comes first.
+  // 2. Vote: the loss is divided once, by the weight over all ranks (promise 2), so the weight comes first.
   const PhaseScope computing(Phase::kStep);
   Totals mine = count(parts, share.batches);
   mine.stop = stop_requested();
@@ -214,7 +215,7 @@ StepResult run_step(const StepParts& parts, int64_t step, bool save_due, const S
 
   // 3. Forward and backward; the last backward overlaps with the reduction and waits for it.
   const int64_t computing_begun = work_clock_ns();
-  const std::vector<double> losses = forward_backward(parts, share, totals.labels, step);
+  const std::vector<double> losses = forward_backward(parts, share, totals.weight, step);
   result.work = {data_ended - data_begun + parts.gradients.computed_at_ns() - computing_begun, mine.tokens};
   record.phases["forward_backward"] = phase.lap();
 
@@ -228,7 +229,7 @@ StepResult run_step(const StepParts& parts, int64_t step, bool save_due, const S
   }
   if (result.skipped) {
     result.why = describe_non_finite(non_finite_gradients(parts.gradients.trained()),
-                                     find_culprits(parts, share, totals.labels, step), parts.ranks);
+                                     find_culprits(parts, share, totals.weight, step), parts.ranks);
   } else {
     parts.injection.after_update(step + 1, parts.gradients.trained(), parts.optimizer);
   }

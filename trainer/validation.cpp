@@ -24,20 +24,25 @@ void add_metrics(std::unique_ptr<Metrics>& left, std::unique_ptr<Metrics>& right
 }
 
 std::unique_ptr<Metrics> sum_over_ranks(const Task& task, MetricTree& mine, int64_t leaves, Communicator& ranks) {
-  std::vector<double> states;
-  for (const MetricTree::Node& node : mine.nodes())
-    for (const double value : node.value->state()) states.push_back(value);
+  std::vector<double> states;  // each behind its length
+  for (const MetricTree::Node& node : mine.nodes()) {
+    const std::vector<double> state = node.value->state();
+    states.push_back(static_cast<double>(state.size()));
+    states.insert(states.end(), state.begin(), state.end());
+  }
   std::string bytes(states.size() * sizeof(double), '\0');
   std::memcpy(bytes.data(), states.data(), bytes.size());
-  const size_t width = task.make_metrics()->state().size();
   MetricTree all(add_metrics);
   const std::vector<std::string> gathered = ranks.all_gather(bytes);
   for (int64_t rank = 0; rank < ranks.size(); ++rank) {
     const char* next = gathered[static_cast<size_t>(rank)].data();
     for (const TreePlace& place : tree_places(leaf_run(leaves, rank, ranks.size()))) {
-      std::vector<double> state(width);
-      std::memcpy(state.data(), next, width * sizeof(double));
-      next += width * sizeof(double);
+      double length = 0;
+      std::memcpy(&length, next, sizeof length);
+      next += sizeof length;
+      std::vector<double> state(static_cast<size_t>(length));
+      std::memcpy(state.data(), next, state.size() * sizeof(double));
+      next += state.size() * sizeof(double);
       std::unique_ptr<Metrics> metrics = task.make_metrics();
       metrics->merge(state);
       all.push(place, std::move(metrics));
@@ -68,7 +73,8 @@ std::vector<std::vector<int64_t>> keep_documents_whole(const std::vector<std::ve
 
 }  // namespace
 
-Evaluation run_evaluation(Task& task, const ShardSet& corpus, Split split, Communicator& ranks) {
+Evaluation run_evaluation(Task& task, const ShardSet& corpus, Split split, Communicator& ranks,
+                          const std::function<void(const Batch&)>& on_batch) {
   const PhaseScope validating(Phase::kValidation);
   const at::NoGradGuard no_grad;
   const Stopwatch watch;
@@ -85,10 +91,13 @@ Evaluation run_evaluation(Task& task, const ShardSet& corpus, Split split, Commu
     evaluation.tokens += batch.total();
     std::unique_ptr<Metrics> metrics = task.make_metrics();
     task.evaluate(batch, *metrics);
+    if (on_batch) on_batch(batch);
     mine.push_leaf(leaf, std::move(metrics));
     note_progress();
   }
-  evaluation.metrics = sum_over_ranks(task, mine, leaves, ranks)->compute();
+  const std::unique_ptr<Metrics> sums = sum_over_ranks(task, mine, leaves, ranks);
+  evaluation.metrics = sums->compute();
+  evaluation.details = sums->details();
   evaluation.tokens = ranks.sum(std::vector<int64_t>{evaluation.tokens})[0];
   evaluation.seconds = watch.seconds();
   return evaluation;

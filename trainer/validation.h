@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -14,10 +15,13 @@ namespace broadsheet {
 // the sums are merged in one tree that does not depend on the ranks. An empty split has no metrics. Always in float32.
 struct Evaluation {
   MetricValues metrics;
+  nlohmann::json details;  // Metrics::details()
   int64_t tokens = 0;
   double seconds = 0;
 };
-Evaluation run_evaluation(Task& task, const ShardSet& corpus, Split split, Communicator& ranks);
+// `on_batch` gets each of this rank's batches, those of lower ranks being before them.
+Evaluation run_evaluation(Task& task, const ShardSet& corpus, Split split, Communicator& ranks,
+                          const std::function<void(const Batch&)>& on_batch = {});
 
 // What validation has found so far. Part of every checkpoint.
 class BestTracker {

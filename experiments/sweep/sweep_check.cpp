@@ -69,7 +69,7 @@ class SweepChecker {
       fault("run", "config.conflict", "the run file trains on the validation split, by which trials are compared",
             "remove data.train_on_validation; `sweep --retrain-best` trains the best one on both in the end");
     if (metric.name.empty()) metric.name = sweep_.base.validation.metric;
-    const std::vector<std::string> known = metrics_of(sweep_.base.task.kind);
+    const std::vector<std::string> known = metrics_of(sweep_.base.task);
     if (std::find(known.begin(), known.end(), metric.name) == known.end()) {
       const std::string near = nearest(metric.name, known);
       fault("metric.name", "config.conflict",

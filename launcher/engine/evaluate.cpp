@@ -1,6 +1,7 @@
 #include <ATen/Parallel.h>
 
 #include <cstdio>
+#include <functional>
 
 #include "checkpoints/huggingface.h"
 #include "core/durable.h"
@@ -10,13 +11,14 @@
 #include "core/text.h"
 #include "data/shards.h"
 #include "data/tokenizers/tokenizer.h"
+#include "experiments/compare_predictions.h"
 #include "experiments/results.h"
 #include "launcher/answer.h"
 #include "launcher/engine/models.h"
 #include "launcher/program.h"
 #include "trainer/parallel/communicator.h"
 #include "trainer/tasks/task.h"
-#include "trainer/trainer.h"
+#include "trainer/validation.h"
 
 namespace broadsheet {
 namespace {
@@ -58,15 +60,91 @@ void print(const nlohmann::json& answer, const MetricValues& metrics, bool json)
                          answer["corpus"].get<std::string>(), "\n");
   for (const auto& [name, value] : metrics) {
     char line[80];
-    std::snprintf(line, sizeof line, "  %-14s %.6g\n", name.c_str(), value);
+    std::snprintf(line, sizeof line, "  %-17s %.6g\n", name.c_str(), value);
     text += line;
   }
   print_text(text);
 }
 
+// The lines of this rank's part of the split: {"id" where the corpus has one, "row", "truth", ...}.
+class PredictionLines {
+ public:
+  PredictionLines(Task& task, const ShardSet& corpus, Split split) : task_(task), corpus_(corpus), split_(split) {
+    for (const FieldInfo& field : corpus.fields()) {
+      if (field.kind == FieldKind::kId) id_field_ = field.name;
+    }
+  }
+  void add(const Batch& batch) {
+    const std::vector<Prediction> predictions = task_.predict_batch(batch);
+    if (predictions.empty()) {
+      throw UserError("evaluate.no_predictions",
+                      cat("--predictions: a ", task_.kind(), " model says nothing of a document as a whole"),
+                      "leave it out, or evaluate a classification or a regression");
+    }
+    size_t next = 0;
+    for (size_t s = 0; s < batch.documents.size(); ++s) {
+      if (s > 0 && batch.documents[s] == batch.documents[s - 1]) continue;  // another piece of it
+      nlohmann::json line = predictions.at(next++);
+      line["row"] = batch.documents[s];
+      if (!id_field_.empty()) line["id"] = corpus_.string(split_, id_field_, batch.documents[s]);
+      text_ += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    }
+  }
+  // Collective. The file appears whole.
+  void write(const std::string& path, Communicator& ranks) const {
+    const std::vector<std::string> parts = ranks.all_gather(text_);
+    if (!ranks.first()) return;
+    const std::string whole = join(parts, "");
+    write_file_durably(path + ".writing", whole);
+    rename_durably(path + ".writing", path);
+  }
+
+ private:
+  Task& task_;
+  const ShardSet& corpus_;
+  Split split_;
+  std::string id_field_, text_;
+};
+
+int compare(const Command& command) {
+  if (command.positionals.size() != 2) {
+    throw UserError("usage.missing", "broadsheet evaluate --compare: wants two files of predictions",
+                    "write evaluate --compare A.jsonl B.jsonl; evaluate MODEL --predictions FILE makes such a file");
+  }
+  for (const char* option : {"corpus", "split", "predictions"}) {
+    if (command.has(option))
+      throw UserError("usage.conflict", cat("--", option, " goes with a MODEL, not with --compare"), "remove one");
+  }
+  ComparisonRequest request;
+  request.a = absolute_path(command.positionals[0]);
+  request.b = absolute_path(command.positionals[1]);
+  request.metric = command.value("metric");
+  request.samples = command.number("samples", 1, 10'000'000).value_or(request.samples);
+  request.seed = static_cast<uint64_t>(command.number("seed", 0, 1'000'000'000).value_or(1));
+  const Comparison comparison = compare_predictions(request);
+  if (command.json) {
+    print_json(to_json(request, comparison));
+  } else {
+    print_text(comparison_text(request, comparison));
+  }
+  return 0;
+}
+
+void check_model_options(const Command& command) {
+  if (command.positionals.size() != 1)
+    throw UserError("usage.superfluous", "broadsheet evaluate: one MODEL, found two",
+                    "add --compare, or leave one out");
+  for (const char* option : {"metric", "samples", "seed"}) {
+    if (command.has(option))
+      throw UserError("usage.conflict", cat("--", option, " goes with --compare"), "add --compare, or remove it");
+  }
+}
+
 }  // namespace
 
 int evaluate(const Command& command) {
+  if (command.has("compare")) return compare(command);
+  check_model_options(command);
   const auto ranks = make_communicator();
   at::set_num_threads(static_cast<int>(command.number("threads", 1, 4096).value_or(available_cores())));
   const std::string model = absolute_path(command.positionals[0]);
@@ -81,14 +159,19 @@ int evaluate(const Command& command) {
   if (split == Split::kValidation && was_trained_on_validation(location, corpus->folder()) && ranks->first())
     log_warning("the model was trained on this split too: its scores there say nothing about other texts");
   const auto task = load_task(location, nullptr);
-  const MetricValues metrics = evaluate_split(*task, *task->examples_of(corpus), split, *ranks);
-  const nlohmann::json answer = {{"schema", 1},
-                                 {"model", model},
-                                 {"corpus", corpus->folder()},
-                                 {"split", split_name(split)},
-                                 {"task", task->kind()},
-                                 {"metrics", metrics_json(metrics)}};
-  if (ranks->first()) print(answer, metrics, command.json);
+  PredictionLines lines(*task, *corpus, split);
+  std::function<void(const Batch&)> on_batch;
+  if (command.has("predictions")) on_batch = [&](const Batch& batch) { lines.add(batch); };
+  const Evaluation evaluation = run_evaluation(*task, *task->examples_of(corpus), split, *ranks, on_batch);
+  if (on_batch) lines.write(absolute_path(command.value("predictions")), *ranks);
+  nlohmann::json answer = {{"schema", 1},
+                           {"model", model},
+                           {"corpus", corpus->folder()},
+                           {"split", split_name(split)},
+                           {"task", task->kind()},
+                           {"metrics", metrics_json(evaluation.metrics)}};
+  if (evaluation.details.is_object()) answer.update(evaluation.details);
+  if (ranks->first()) print(answer, evaluation.metrics, command.json);
   return 0;
 }
 

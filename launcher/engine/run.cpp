@@ -14,6 +14,7 @@
 #include "launcher/engine/rank_directory.h"
 #include "launcher/engine/reporter.h"
 #include "launcher/program.h"
+#include "trainer/tasks/class_weights.h"
 #include "trainer/tasks/task.h"
 #include "trainer/trainer.h"
 
@@ -30,6 +31,7 @@ TaskRequest task_request(const RunConfig& config, const ShardSet& corpus, std::s
   request.seed = config.seed;
   request.dropout = config.train.dropout;
   if (!config.task.label.empty()) request.classes = corpus.field(config.task.label).classes;
+  request.class_weights = class_weights(config.task, corpus);
   request.tokenizer = std::move(tokenizer);
   request.weights_follow = weights_follow;
   return request;

@@ -79,6 +79,22 @@ TEST(RunConfigFile, TheMetricsDefaultFollowsTheTask) {
   EXPECT_EQ(load_run_config(kConfigs + "/good/run_regression.yaml", {}).validation.metric, "mse");
 }
 
+TEST(RunConfigFile, ClassesAreWeighedByNameOrInProportion) {
+  const RunConfig config = load_run_config(kConfigs + "/good/run_classes.yaml", {});
+  EXPECT_EQ(config.task.problem, "multi_label");
+  EXPECT_EQ(config.task.class_weights.by_name, (std::map<std::string, double>{{"rare", 7.5}, {"sport", 2}}));
+  EXPECT_EQ(config.task.focal_gamma, 2);
+  EXPECT_EQ(config.validation.metric, "micro_f1");
+  EXPECT_TRUE(load_run_config(kConfigs + "/good/run_regression.yaml", {}).task.class_weights.none());
+  const RunConfig ordered = load_run_config(kConfigs + "/good/run_classes.yaml", {{"task.problem", "ordinal"},
+                                                                                  {"task.class_weights", "balanced"},
+                                                                                  {"task.focal_gamma", "0"},
+                                                                                  {"validation.metric", "mae"}});
+  EXPECT_TRUE(ordered.task.class_weights.balanced);
+  EXPECT_NE(message_of(kConfigs + "/good/run_classes.yaml", {{"validation.metric", "mae"}}).find("does not measure"),
+            std::string::npos);
+}
+
 TEST(RunConfigFile, ModelConfigKeepsJsonTypes) {
   const RunConfig config = load_run_config(kConfigs + "/good/run_from_scratch.yaml", {});
   EXPECT_EQ(

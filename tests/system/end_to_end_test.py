@@ -62,13 +62,34 @@ class EndToEnd(SystemTest):
     def test_evaluate_finds_what_the_run_wrote(self):
         want = json.loads((self.run_dir / "results.json").read_text())["test"]["after"]
         answer = json.loads(self.ask("evaluate", self.run_dir, "--json").stdout)
-        self.assertEqual(set(answer), {"schema", "model", "corpus", "split", "task", "metrics"})
+        self.assertEqual(set(answer), {"schema", "model", "corpus", "split", "task", "metrics", "confusion_matrix"})
+        matrix = answer["confusion_matrix"]
+        self.assertEqual(sum(map(sum, matrix["counts"])), want["examples"])
+        right = sum(row[i] for i, row in enumerate(matrix["counts"]))
+        self.assertAlmostEqual(right / want["examples"], want["accuracy"], places=6)
         self.assertEqual(answer["split"], "test")
         self.assertEqual(answer["metrics"]["examples"], want["examples"])
         self.assertAlmostEqual(answer["metrics"]["macro_f1"], want["macro_f1"], places=6)
         self.assertAlmostEqual(answer["metrics"]["loss"], want["loss"], places=4)
         checkpoint = sorted((self.run_dir / "checkpoints").glob("step-*"))[-1]
         self.ask("evaluate", checkpoint, "--corpus", self.work.folder / "corpus", "--split", "validation", "--json")
+
+    def test_evaluate_writes_predictions_and_compares_them(self):
+        file = self.work.folder / "predictions.jsonl"
+        answer = json.loads(self.ask("evaluate", self.run_dir, "--predictions", file, "--json").stdout)
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        self.assertEqual(len(lines), answer["metrics"]["examples"])
+        self.assertEqual([line["row"] for line in lines], list(range(len(lines))))
+        right = sum(line["truth"] == line["label"] for line in lines)
+        self.assertAlmostEqual(right / len(lines), answer["metrics"]["accuracy"], places=9)
+        for line in lines:
+            self.assertAlmostEqual(sum(line["probabilities"].values()), 1, places=9)
+        worse = self.work.folder / "worse.jsonl"
+        worse.write_text("".join(json.dumps(dict(line, label="good")) + "\n" for line in lines))
+        compared = json.loads(self.ask("evaluate", "--compare", file, worse, "--metric", "accuracy", "--json").stdout)
+        self.assertAlmostEqual(compared["a"]["value"], answer["metrics"]["accuracy"], places=9)
+        self.assertLess(compared["interval"][1], 0)
+        self.assertIn("B - A", self.ask("evaluate", "--compare", worse, file).stdout)
 
     def test_predict_answers_for_one_text(self):
         good = json.loads(self.ask("predict", self.run_dir, "--text", "the team wins again and the coach is proud , great .", "--json").stdout)

@@ -73,15 +73,17 @@ class WordTokenizer : public Tokenizer {
   std::string fingerprint_ = "words";
 };
 
-// The same documents in every split; fields text, pair (text), mood (label) and score.
+// The same documents in every split; fields text, pair (text), mood (label), score, and topics (labels, the same
+// classes).
 class MemoryCorpus : public ShardSet {
  public:
   struct Document {
     std::vector<int32_t> text, pair;
     int32_t label = 0;
     double score = 0;
+    std::vector<int32_t> labels = {};
   };
-  MemoryCorpus(std::vector<Document> documents, std::vector<std::string> classes);
+  MemoryCorpus(std::vector<Document> documents, const std::vector<std::string>& classes);
   const std::string& folder() const override { return name_; }
   const std::string& name() const override { return name_; }
   const std::string& fingerprint() const override { return name_; }
@@ -91,7 +93,9 @@ class MemoryCorpus : public ShardSet {
   int64_t total_tokens(Split, const std::string&) const override { return 0; }
   TokenIds tokens(Split, const std::string& field, int64_t document) const override;
   int32_t label(Split, const std::string&, int64_t document) const override { return at(document).label; }
-  std::vector<int32_t> labels(Split, const std::string&, int64_t) const override { return {}; }
+  std::vector<int32_t> labels(Split, const std::string&, int64_t document) const override {
+    return at(document).labels;
+  }
   std::vector<std::string> list(Split, const std::string&, int64_t) const override { return {}; }
   double number(Split, const std::string&, int64_t document) const override { return at(document).score; }
   std::string string(Split, const std::string&, int64_t) const override { return ""; }

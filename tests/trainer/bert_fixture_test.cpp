@@ -211,12 +211,13 @@ std::string WordTokenizer::decode(const std::vector<int32_t>& ids) const {
   return text;
 }
 
-MemoryCorpus::MemoryCorpus(std::vector<Document> documents, std::vector<std::string> classes)
+MemoryCorpus::MemoryCorpus(std::vector<Document> documents, const std::vector<std::string>& classes)
     : documents_(std::move(documents)) {
   fields_ = {{"text", FieldKind::kText, {}},
              {"pair", FieldKind::kText, {}},
-             {"mood", FieldKind::kLabel, std::move(classes)},
-             {"score", FieldKind::kScore, {}}};
+             {"mood", FieldKind::kLabel, classes},
+             {"score", FieldKind::kScore, {}},
+             {"topics", FieldKind::kLabels, classes}};
 }
 
 TokenIds MemoryCorpus::tokens(Split, const std::string& field, int64_t document) const {
@@ -237,6 +238,9 @@ std::shared_ptr<const ShardSet> random_corpus(int64_t documents, uint64_t seed) 
     document.pair = words(8);
     document.label = static_cast<int32_t>(stream.below(next++, 3));
     document.score = stream.uniform(next++) * 8 - 4;
+    for (int32_t topic = 0; topic < 3; ++topic) {
+      if ((document.text.front() + document.label + topic) % 2 == 0) document.labels.push_back(topic);
+    }
   }
   return std::make_shared<MemoryCorpus>(std::move(all), std::vector<std::string>{"bad", "fair", "good"});
 }

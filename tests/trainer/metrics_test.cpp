@@ -16,12 +16,6 @@ nlohmann::json metrics_golden() {
   return fixtures::read_json(cat(BROADSHEET_SOURCE_DIR, "/tests/golden/metrics.json"));
 }
 
-at::Tensor matrix(const nlohmann::json& rows) {
-  std::vector<at::Tensor> tensors;
-  for (const auto& row : rows) tensors.push_back(at::tensor(at::ArrayRef<float>(row.get<std::vector<float>>())));
-  return at::stack(tensors);
-}
-
 // Adds the first `cut` examples to one object and the rest to another, and merges their states.
 template <class M, class Add>
 std::map<std::string, double> in_two_parts(M first, M second, int64_t cut, int64_t count, const Add& add) {
@@ -34,21 +28,6 @@ std::map<std::string, double> in_two_parts(M first, M second, int64_t cut, int64
 void expect_values(const std::map<std::string, double>& found, const nlohmann::json& wanted, double tolerance) {
   EXPECT_GE(wanted.size(), 2u);
   for (const auto& [name, value] : wanted.items()) EXPECT_NEAR(found.at(name), value.get<double>(), tolerance) << name;
-}
-
-TEST(Metrics, ClassificationEqualsScikitLearn) {
-  for (const auto& sample : metrics_golden()["classification"]) {
-    const at::Tensor logits = matrix(sample["logits"]);
-    const auto labels = sample["labels"].get<std::vector<int64_t>>();
-    const auto add = [&](ClassificationMetrics& metrics, int64_t begin, int64_t end) {
-      metrics.add(logits.slice(0, begin, end), {labels.begin() + begin, labels.begin() + end});
-    };
-    const auto count = static_cast<int64_t>(labels.size());
-    for (const int64_t cut : {int64_t{0}, count / 3, count}) {
-      const ClassificationMetrics empty(logits.size(1));
-      expect_values(in_two_parts(empty, empty, cut, count, add), sample["values"], 1e-6);
-    }
-  }
 }
 
 TEST(Metrics, RegressionEqualsScikitLearnAndScipy) {
@@ -79,15 +58,17 @@ TEST(Metrics, PerplexityIsTheExponentialOfTheMeanOverMaskedTokens) {
 }
 
 TEST(Metrics, WithoutExamplesNothingIsClaimed) {
-  EXPECT_TRUE(std::isnan(ClassificationMetrics(3).compute().at("macro_f1")));
   EXPECT_TRUE(std::isnan(RegressionMetrics().compute().at("mse")));
   EXPECT_TRUE(std::isnan(LanguageModelMetrics("masked_tokens").compute().at("perplexity")));
-  EXPECT_EQ(ClassificationMetrics(3).compute().at("examples"), 0);
+  EXPECT_EQ(RegressionMetrics().compute().at("examples"), 0);
 }
 
 TEST(Metrics, KnowWhichWayIsBetter) {
   EXPECT_TRUE(Task::higher_is_better("macro_f1"));
   EXPECT_TRUE(Task::higher_is_better("pearson"));
+  EXPECT_TRUE(Task::higher_is_better("auc"));
+  EXPECT_TRUE(Task::higher_is_better("micro_f1"));
+  EXPECT_FALSE(Task::higher_is_better("calibration_error"));
   EXPECT_FALSE(Task::higher_is_better("loss"));
   EXPECT_FALSE(Task::higher_is_better("mse"));
   EXPECT_THROW(Task::higher_is_better("macro-f1"), UserError);

@@ -1,10 +1,11 @@
-// Sequence classification: cross-entropy of one class per text.
+// Sequence classification: one class per text, any number of labels, or one of several classes in order.
 #include <algorithm>
 #include <utility>
 
 #include "core/errors.h"
 #include "core/text.h"
-#include "trainer/tasks/metrics.h"
+#include "trainer/tasks/class_losses.h"
+#include "trainer/tasks/class_metrics.h"
 #include "trainer/tasks/text_task.h"
 
 namespace broadsheet {
@@ -30,9 +31,22 @@ void check_classes(const TaskSetup& setup) {
   }
 }
 
+constexpr double kLeastProbability = 1e-12;
+
+at::Tensor weights_tensor(const TaskSetup& setup) {
+  if (setup.class_weights.empty()) return {};
+  BROADSHEET_ASSERT(setup.class_weights.size() == setup.classes.size());
+  return at::tensor(at::ArrayRef<double>(setup.class_weights), at::kDouble).to(at::kFloat);
+}
+
 class Classification : public TextTask {
  public:
-  Classification(TaskSetup setup, const ModelHeads& heads) : TextTask(std::move(setup), heads) {}
+  Classification(TaskSetup setup, const ModelHeads& heads)
+      : TextTask(std::move(setup), heads),
+        multi_label_(setup_.task.problem == "multi_label"),
+        ordinal_(setup_.task.problem == "ordinal"),
+        options_{weights_tensor(setup_), setup_.task.label_smoothing, setup_.task.focal_gamma},
+        metric_(ordinal_ ? "mae" : "macro_f1") {}
 
   const std::string& default_metric() const override { return metric_; }
 
@@ -41,26 +55,38 @@ class Classification : public TextTask {
     Batch batch = pack_documents(corpus, split, documents);
     const std::vector<int64_t> ids = class_ids(corpus);
     for (const int64_t document : documents) {
-      const int32_t label = corpus.label(split, setup_.task.label, document);
-      if (label < 0 || static_cast<size_t>(label) >= ids.size()) {
-        throw UserError("corpus.label",
-                        cat(corpus.folder(), ": document ", document, " of split ", split_name(split), " has class ",
-                            label, " of ", ids.size()),
-                        "prepare the corpus again");
+      if (multi_label_) {
+        const size_t begin = batch.labels.size();
+        batch.labels.resize(begin + setup_.classes.size());
+        for (const int32_t label : corpus.labels(split, setup_.task.label, document))
+          batch.labels[begin + static_cast<size_t>(id_of(corpus, split, document, label, ids))] = 1;
+      } else {
+        const int32_t label = corpus.label(split, setup_.task.label, document);
+        batch.labels.push_back(id_of(corpus, split, document, label, ids));
       }
-      batch.labels.push_back(ids[static_cast<size_t>(label)]);
     }
     return batch;
   }
 
   int64_t label_count(const Batch& batch) const override { return static_cast<int64_t>(batch.labels.size()); }
 
-  std::unique_ptr<Metrics> make_metrics() const override { return std::make_unique<ClassificationMetrics>(classes()); }
+  // PyTorch's weighted mean divides by the weights of the labels, that with pos_weight by their count.
+  double loss_weight(const Batch& batch) const override {
+    if (setup_.class_weights.empty() || multi_label_) return TextTask::loss_weight(batch);
+    double sum = 0;
+    for (const int64_t label : batch.labels) sum += setup_.class_weights.at(static_cast<size_t>(label));
+    return sum;
+  }
+
+  std::unique_ptr<Metrics> make_metrics() const override {
+    if (multi_label_) return std::make_unique<MultiLabelMetrics>(setup_.classes.size());
+    return std::make_unique<ClassificationMetrics>(setup_.classes, decision());
+  }
 
   nlohmann::json model_config() const override {
     nlohmann::json config = TextTask::model_config();
     config["architectures"] = {class_with_head(setup_.model, HeadKind::kSequenceClassification)};
-    config["problem_type"] = "single_label_classification";
+    config["problem_type"] = multi_label_ ? "multi_label_classification" : "single_label_classification";
     config["num_labels"] = classes();
     config["id2label"] = nlohmann::json::object();
     config["label2id"] = nlohmann::json::object();
@@ -74,34 +100,42 @@ class Classification : public TextTask {
  protected:
   at::Tensor labelled_loss(const Batch& batch, const PackedInput& input, const PassContext& pass) override {
     const at::Tensor labels = at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong);
-    return at::cross_entropy_loss(head_logits(batch, input, pass), labels, {}, at::Reduction::Sum);
+    const at::Tensor logits = head_logits(batch, input, pass).to(at::kFloat);
+    if (multi_label_) return multi_label_loss(logits, labels.view_as(logits).to(at::kFloat), options_);
+    return ordinal_ ? ordinal_loss(logits, labels, options_) : single_label_loss(logits, labels, options_);
   }
 
   void measure(const Batch& batch, const PackedInput& input, Metrics& metrics) override {
     const at::Tensor logits = head_logits(batch, input, {});
     const std::vector<int64_t> firsts = first_pieces(batch);
-    auto& sums = static_cast<ClassificationMetrics&>(metrics);
-    if (static_cast<int64_t>(firsts.size()) == batch.sequences()) {
-      sums.add(logits, batch.labels);
-      return;
+    const bool in_pieces = static_cast<int64_t>(firsts.size()) != batch.sequences();
+    const std::vector<int64_t> labels = in_pieces ? labels_of(batch, firsts) : batch.labels;
+    const at::Tensor joined = in_pieces ? joined_logits(logits, firsts) : logits;
+    if (multi_label_) {
+      static_cast<MultiLabelMetrics&>(metrics).add(joined, labels);
+    } else {
+      static_cast<ClassificationMetrics&>(metrics).add(joined, labels);
     }
-    std::vector<int64_t> labels;
-    for (const int64_t first : firsts) labels.push_back(batch.labels[static_cast<size_t>(first)]);
-    // The logarithm of a probability is a logit of it.
-    sums.add(mean_by_document(at::softmax(logits.to(at::kDouble), 1), firsts).log().to(at::kFloat), labels);
+  }
+
+  nlohmann::json truth(const Batch& batch, int64_t sequence) const override {
+    const std::vector<int64_t> labels = labels_of(batch, {sequence});
+    if (!multi_label_) return setup_.classes[static_cast<size_t>(labels[0])];
+    nlohmann::json names = nlohmann::json::array();
+    for (size_t c = 0; c < labels.size(); ++c) {
+      if (labels[c] == 1) names.push_back(setup_.classes[c]);
+    }
+    return names;
   }
 
   std::vector<Prediction> answer(const Tokenizer&, const Batch& batch, const PackedInput& input) override {
-    const at::Tensor probabilities =
-        mean_by_document(at::softmax(head_logits(batch, input, {}).to(at::kDouble), 1), first_pieces(batch))
-            .contiguous();
+    const at::Tensor p =
+        mean_by_document(probabilities(head_logits(batch, input, {})), first_pieces(batch)).contiguous();
     std::vector<Prediction> predictions;
-    for (int64_t document = 0; document < probabilities.size(0); ++document) {
-      const double* row = probabilities.const_data_ptr<double>() + document * classes();
-      Prediction prediction = {
-          {"label", setup_.classes[static_cast<size_t>(std::max_element(row, row + classes()) - row)]}};
-      for (int64_t c = 0; c < classes(); ++c)
-        prediction["probabilities"][setup_.classes[static_cast<size_t>(c)]] = row[c];
+    for (int64_t document = 0; document < p.size(0); ++document) {
+      const double* row = p.const_data_ptr<double>() + document * classes();
+      Prediction prediction = decided(row);
+      for (size_t c = 0; c < setup_.classes.size(); ++c) prediction["probabilities"][setup_.classes[c]] = row[c];
       predictions.push_back(std::move(prediction));
     }
     return predictions;
@@ -109,10 +143,62 @@ class Classification : public TextTask {
 
  private:
   int64_t classes() const { return static_cast<int64_t>(setup_.classes.size()); }
+  ClassificationMetrics::Decision decision() const {
+    return ordinal_ ? ClassificationMetrics::Decision::kMedian : ClassificationMetrics::Decision::kMostLikely;
+  }
+
+  at::Tensor probabilities(const at::Tensor& logits) const {
+    const at::Tensor wide = logits.to(at::kDouble);
+    return multi_label_ ? at::sigmoid(wide) : at::softmax(wide, 1);
+  }
+
+  // Logits that give the mean of the pieces' probabilities; finite where several labels are certain.
+  at::Tensor joined_logits(const at::Tensor& logits, const std::vector<int64_t>& firsts) const {
+    const at::Tensor p = mean_by_document(probabilities(logits), firsts);
+    return (multi_label_ ? at::logit(p, kLeastProbability) : p.log()).to(at::kFloat);
+  }
+
+  std::vector<int64_t> labels_of(const Batch& batch, const std::vector<int64_t>& sequences) const {
+    const int64_t width = multi_label_ ? classes() : 1;
+    std::vector<int64_t> labels;
+    for (const int64_t sequence : sequences) {
+      const auto begin = batch.labels.begin() + sequence * width;
+      labels.insert(labels.end(), begin, begin + width);
+    }
+    return labels;
+  }
+
+  Prediction decided(const double* row) const {
+    if (!multi_label_)
+      return {{"label", setup_.classes[ClassificationMetrics::decide(row, setup_.classes.size(), decision())]}};
+    nlohmann::json labels = nlohmann::json::array();
+    for (size_t c = 0; c < setup_.classes.size(); ++c) {
+      if (row[c] >= 0.5) labels.push_back(setup_.classes[c]);
+    }
+    return {{"labels", labels}};
+  }
+
+  int64_t id_of(const ShardSet& corpus, Split split, int64_t document, int32_t label,
+                const std::vector<int64_t>& ids) const {
+    if (label >= 0 && static_cast<size_t>(label) < ids.size()) return ids[static_cast<size_t>(label)];
+    throw UserError("corpus.label",
+                    cat(corpus.folder(), ": document ", document, " of split ", split_name(split), " has class ", label,
+                        " of ", ids.size()),
+                    "prepare the corpus again");
+  }
 
   // Our id of each class of the corpus, by name: another corpus may number them in another order.
   std::vector<int64_t> class_ids(const ShardSet& corpus) const {
     const FieldInfo& field = corpus.field(setup_.task.label);
+    const FieldKind wanted = multi_label_ ? FieldKind::kLabels : FieldKind::kLabel;
+    if (field.kind != wanted) {
+      throw UserError(
+          {"corpus.field_kind",
+           {},
+           "task.label",
+           cat(corpus.folder(), ": field ", field.name, " is not of kind ", multi_label_ ? "labels" : "label"),
+           cat("name a field of kind ", multi_label_ ? "labels" : "label", " of this corpus")});
+    }
     const bool by_number = are_generic(setup_.classes) && field.classes.size() == setup_.classes.size();
     std::vector<int64_t> ids;
     for (size_t id = 0; id < field.classes.size(); ++id) {
@@ -128,7 +214,9 @@ class Classification : public TextTask {
     return ids;
   }
 
-  const std::string metric_ = "macro_f1";
+  bool multi_label_, ordinal_;
+  ClassLossOptions options_;
+  std::string metric_;
 };
 
 }  // namespace

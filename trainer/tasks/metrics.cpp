@@ -32,51 +32,6 @@ std::map<std::string, double> LanguageModelMetrics::compute() const {
   return {{"loss", loss}, {"perplexity", std::exp(loss)}, {counted_, tokens_}, {"examples", examples_}};
 }
 
-void ClassificationMetrics::add(const at::Tensor& logits, const std::vector<int64_t>& labels) {
-  if (labels.empty()) return;
-  BROADSHEET_ASSERT(logits.size(0) == static_cast<int64_t>(labels.size()) && logits.size(1) == classes_);
-  const at::Tensor predicted = logits.argmax(1).contiguous();
-  const at::Tensor wanted = at::tensor(at::ArrayRef<int64_t>(labels), at::kLong);
-  const at::Tensor likelihood = at::log_softmax(logits.to(at::kDouble), 1).gather(1, wanted.unsqueeze(1));
-  nll_ -= likelihood.sum().item<double>();
-  const int64_t* ids = predicted.const_data_ptr<int64_t>();
-  for (size_t i = 0; i < labels.size(); ++i) confusion_[static_cast<size_t>(labels[i] * classes_ + ids[i])] += 1;
-}
-
-std::vector<double> ClassificationMetrics::state() const {
-  std::vector<double> state = {nll_};
-  state.insert(state.end(), confusion_.begin(), confusion_.end());
-  return state;
-}
-
-void ClassificationMetrics::merge(const std::vector<double>& state) {
-  BROADSHEET_ASSERT(state.size() == confusion_.size() + 1);
-  nll_ += state[0];
-  for (size_t i = 0; i < confusion_.size(); ++i) confusion_[i] += state[i + 1];
-}
-
-std::map<std::string, double> ClassificationMetrics::compute() const {
-  const auto cell = [&](int64_t wanted, int64_t predicted) {
-    return confusion_[static_cast<size_t>(wanted * classes_ + predicted)];
-  };
-  double examples = 0, correct = 0, f1_sum = 0;
-  for (int64_t c = 0; c < classes_; ++c) {
-    double of_class = 0, as_class = 0;
-    for (int64_t other = 0; other < classes_; ++other) {
-      of_class += cell(c, other);
-      as_class += cell(other, c);
-    }
-    examples += of_class;
-    correct += cell(c, c);
-    if (of_class + as_class > 0) f1_sum += 2 * cell(c, c) / (of_class + as_class);
-  }
-  const double macro_f1 = examples > 0 ? f1_sum / static_cast<double>(classes_) : ratio(0, 0);
-  return {{"loss", ratio(nll_, examples)},
-          {"accuracy", ratio(correct, examples)},
-          {"macro_f1", macro_f1},
-          {"examples", examples}};
-}
-
 void RegressionMetrics::add(const at::Tensor& predictions, const std::vector<float>& targets) {
   BROADSHEET_ASSERT(predictions.numel() == static_cast<int64_t>(targets.size()));
   const at::Tensor values = predictions.to(at::kFloat).contiguous();

@@ -1,5 +1,5 @@
-// Metrics of the tasks: sums that add up exactly over any number of ranks, every example once. With no examples every
-// value is NaN and "examples" 0.
+// Metrics of masked language models and regressions (of classifications: class_metrics.h): sums that add up exactly
+// over any number of ranks, every example once. With no examples every value is NaN and "examples" 0.
 #pragma once
 
 #include <cstdint>
@@ -26,25 +26,6 @@ class LanguageModelMetrics : public Metrics {
  private:
   std::string counted_;
   double nll_ = 0, tokens_ = 0, examples_ = 0;
-};
-
-// "loss", "accuracy" and "macro_f1": the unweighted mean of the F1 scores of all classes, from one confusion matrix; a
-// class that neither occurs nor is predicted counts 0 (scikit-learn: f1_score(average="macro", labels=all classes,
-// zero_division=0)).
-class ClassificationMetrics : public Metrics {
- public:
-  explicit ClassificationMetrics(int64_t classes)
-      : classes_(classes), confusion_(static_cast<size_t>(classes * classes)) {}
-  // logits: [sequences, classes] float32; labels: class ids.
-  void add(const at::Tensor& logits, const std::vector<int64_t>& labels);
-  std::vector<double> state() const override;
-  void merge(const std::vector<double>& state) override;
-  std::map<std::string, double> compute() const override;
-
- private:
-  int64_t classes_;
-  double nll_ = 0;
-  std::vector<double> confusion_;  // [true][predicted] counts
 };
 
 // "mse" (and "loss", the same), "mae", "pearson". Means and central moments, merged as in Chan, Golub and LeVeque,

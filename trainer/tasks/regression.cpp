@@ -72,6 +72,10 @@ class Regression : public TextTask {
     static_cast<RegressionMetrics&>(metrics).add(mean_by_document(scores(batch, input, {}), firsts), targets);
   }
 
+  nlohmann::json truth(const Batch& batch, int64_t sequence) const override {
+    return batch.targets[static_cast<size_t>(sequence)];
+  }
+
   std::vector<Prediction> answer(const Tokenizer&, const Batch& batch, const PackedInput& input) override {
     const at::Tensor values = mean_by_document(scores(batch, input, {}), first_pieces(batch)).contiguous();
     std::vector<Prediction> predictions;

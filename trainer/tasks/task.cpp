@@ -54,6 +54,15 @@ void from_folder(const std::string& folder, TaskSetup& setup) {
   setup.weights = WeightFiles::open(folder);
 }
 
+void check_problem(const std::string& problem, const std::string& file) {
+  if (problem == "single" || problem == "multi_label" || problem == "ordinal") return;
+  throw UserError({"model.broadsheet",
+                   {file},
+                   "task.problem",
+                   cat("found \"", problem, "\", wanted single, multi_label or ordinal"),
+                   "export the model again"});
+}
+
 // The keys of the "task" object of broadsheet.json.
 TaskConfig read_task(const nlohmann::json& broadsheet, const std::string& folder) {
   const std::string file = folder + "/broadsheet.json";
@@ -68,6 +77,8 @@ TaskConfig read_task(const nlohmann::json& broadsheet, const std::string& folder
     task.mlm_probability = json.value("mlm_probability", task.mlm_probability);
     task.masking = json.value("masking", task.masking);
     task.words = json.value("words", "");
+    task.problem = json.value("problem", task.problem);
+    check_problem(task.problem, file);
     return task;
   } catch (const nlohmann::json::exception& error) {
     throw UserError({"model.broadsheet", {file}, "task", error.what(), "export the model again, or remove this file"});
@@ -102,6 +113,8 @@ void set_default(std::string& field, const char* name) {
 TaskConfig plain_task(const nlohmann::json& config, const std::string& folder, const TaskConfig* given) {
   TaskConfig task = given != nullptr ? *given : TaskConfig{};
   if (task.kind.empty()) task.kind = kind_of(config, folder);
+  if (task.kind == "classification" && config.value("problem_type", nlohmann::json()) == "multi_label_classification")
+    task.problem = "multi_label";
   set_default(task.text, "text");
   set_default(task.label, "label");
   set_default(task.score, "score");
@@ -156,7 +169,10 @@ std::unique_ptr<Task> make_task(const TaskRequest& request) {
   setup.max_length = request.max_length;
   setup.long_documents = request.long_documents;
   setup.seed = request.seed;
-  if (request.task.kind == "classification") setup.classes = request.classes;
+  if (request.task.kind == "classification") {
+    setup.classes = request.classes;
+    setup.class_weights = request.class_weights;
+  }
   setup.tokenizer = request.tokenizer;
   if (request.model.from.empty()) {
     from_scratch(request, setup);

@@ -24,10 +24,12 @@ namespace broadsheet {
 class Metrics {
  public:
   virtual ~Metrics() = default;
-  virtual std::vector<double> state() const = 0;
+  virtual std::vector<double> state() const = 0;  // its length may depend on what was added
   virtual void merge(const std::vector<double>& state) = 0;
   // "loss", "accuracy", "macro_f1", "perplexity", ... and "examples".
   virtual std::map<std::string, double> compute() const = 0;
+  // What is no number, as keys of an answer: {"confusion_matrix": {...}}. Null: nothing.
+  virtual nlohmann::json details() const { return nullptr; }
 };
 
 // One prediction, as `predict` writes it: {"label": ..., "probabilities": {...}} or {"score": ...}.
@@ -56,8 +58,11 @@ class Task {
   // test splits the draw is fixed, so that every evaluation scores the same positions.
   virtual Batch make_batch(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents,
                            uint64_t step) const = 0;
-  // How many terms the loss of this batch sums (labels or masked tokens): the caller divides once by the global count.
+  // How many terms the loss of this batch sums (labels or masked tokens).
   virtual int64_t label_count(const Batch& batch) const = 0;
+  // What the summed loss is divided by, once, after adding up all ranks: the count of terms, or the sum of their
+  // weights. A multiple of 2^-24, so that sums of it are exact in any order.
+  virtual double loss_weight(const Batch& batch) const { return static_cast<double>(label_count(batch)); }
   // The loss summed over the batch's labels: a scalar float32 tensor with a graph. An empty batch or one without labels
   // gives a zero that still touches every trained parameter, so that every gradient exists (zeros).
   virtual at::Tensor loss_sum(const Batch& batch, const PassContext& pass) = 0;
@@ -65,6 +70,9 @@ class Task {
   virtual std::unique_ptr<Metrics> make_metrics() const = 0;
   // Forward without gradients or dropout; adds the batch to `metrics`.
   virtual void evaluate(const Batch& batch, Metrics& metrics) = 0;
+  // What the model says of each document of a batch, as predict() gives it, beside its "truth". Empty: this task has
+  // nothing to say of a document as a whole.
+  virtual std::vector<Prediction> predict_batch(const Batch& /*batch*/) { return {}; }
   // Forward on texts (pairs empty where the task has none).
   virtual std::vector<Prediction> predict(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
                                           const std::vector<std::string>& pairs) = 0;
@@ -93,9 +101,10 @@ struct TaskRequest {
   TaskConfig task;
   int64_t max_length = 128;
   LongDocuments long_documents = LongDocuments::kTruncate;
-  uint64_t seed = 1;                 // initialises new heads and models from scratch
-  std::optional<double> dropout;     // overrides the model's own
-  std::vector<std::string> classes;  // classification: names by id
+  uint64_t seed = 1;                  // initialises new heads and models from scratch
+  std::optional<double> dropout;      // overrides the model's own
+  std::vector<std::string> classes;   // classification: names by id
+  std::vector<double> class_weights;  // classification: by id (tasks/class_weights.h); empty: all 1
   std::shared_ptr<const Tokenizer> tokenizer;
   // The weights are read from a checkpoint later: shapes and names are checked here, values are neither read nor drawn.
   bool weights_follow = false;

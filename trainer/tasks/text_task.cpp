@@ -255,6 +255,16 @@ void TextTask::evaluate(const Batch& batch, Metrics& metrics) {
   if (batch.sequences() > 0) measure(batch, input_of(batch), metrics);
 }
 
+std::vector<Prediction> TextTask::predict_batch(const Batch& batch) {
+  const at::NoGradGuard no_grad;
+  if (batch.sequences() == 0 || !joins_pieces()) return {};
+  std::vector<Prediction> predictions = answer(*setup_.tokenizer, batch, input_of(batch));
+  const std::vector<int64_t> firsts = first_pieces(batch);
+  BROADSHEET_ASSERT(predictions.size() == firsts.size());
+  for (size_t i = 0; i < firsts.size(); ++i) predictions[i]["truth"] = truth(batch, firsts[i]);
+  return predictions;
+}
+
 std::vector<Prediction> TextTask::predict(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
                                           const std::vector<std::string>& pairs) {
   BROADSHEET_ASSERT(pairs.empty() || pairs.size() == texts.size());
@@ -293,6 +303,7 @@ nlohmann::json TextTask::broadsheet_config() const {
   nlohmann::json task = {{"kind", setup_.task.kind}, {"text", setup_.task.text}};
   if (!setup_.task.text_pair.empty()) task["text_pair"] = setup_.task.text_pair;
   if (kind() == "classification") task["label"] = setup_.task.label;
+  if (kind() == "classification" && setup_.task.problem != "single") task["problem"] = setup_.task.problem;
   if (kind() == "regression") task["score"] = setup_.task.score;
   if (kind() == "masked_lm") {
     task["mlm_probability"] = setup_.task.mlm_probability;

@@ -23,6 +23,7 @@ struct TaskSetup {
   LongDocuments long_documents = LongDocuments::kTruncate;
   uint64_t seed = 1;
   std::vector<std::string> classes;
+  std::vector<double> class_weights;  // as in TaskRequest
   std::shared_ptr<const Tokenizer> tokenizer;
   bool weights_follow = false;  // as in TaskRequest
 };
@@ -53,6 +54,7 @@ class TextTask : public Task {
   void read_ahead(const ShardSet& corpus, Split split, const ExampleRange& documents) const override;
   at::Tensor loss_sum(const Batch& batch, const PassContext& pass) override;
   void evaluate(const Batch& batch, Metrics& metrics) override;
+  std::vector<Prediction> predict_batch(const Batch& batch) override;
   std::vector<Prediction> predict(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
                                   const std::vector<std::string>& pairs) override;
   int64_t feature_width() const override;
@@ -79,6 +81,8 @@ class TextTask : public Task {
   virtual at::Tensor labelled_loss(const Batch& batch, const PackedInput& input, const PassContext& pass) = 0;
   // Called without graph or dropout, for a batch with at least one sequence.
   virtual void measure(const Batch& batch, const PackedInput& input, Metrics& metrics) = 0;
+  // What a sequence's label is, in the words of answer(). Null: there is no such thing.
+  virtual nlohmann::json truth(const Batch& /*batch*/, int64_t /*sequence*/) const { return nullptr; }
   virtual std::vector<Prediction> answer(const Tokenizer& tokenizer, const Batch& batch, const PackedInput& input) = 0;
 
   TaskSetup setup_;
