@@ -38,6 +38,31 @@ VerbSpec init_verb() {
           true};
 }
 
+VerbSpec tokenizer_verb() {
+  return {"tokenizer",
+          "train a tokenizer on the texts of a corpus's sources",
+          {"CORPUS.yaml", 1, 1},
+          {{"kind", "KIND", "wordpiece, as BERT has it, or bpe: byte-level, as GPT-2 has it.", false},
+           {"vocab-size", "N", "Tokens, special ones and the alphabet included.", false},
+           {"output", "DIR", "The folder to write; the one that tokenizer: of CORPUS.yaml names unless given.", false},
+           {"min-frequency", "N", "Pairs that come less often are not merged; 2 unless given.", false},
+           {"cased", "", "wordpiece: keep capitals and accents.", false},
+           {"limit-alphabet", "N", "wordpiece: only the N most frequent characters; all of them unless given.", false},
+           {"special-tokens", "A,B", "More special tokens, with the ids behind the kind's own.", false},
+           {"replace", "", "Replace a tokenizer that is there.", false},
+           {"ranks", "N", "Processes that read, as many as there are cores unless given; the tokenizer is the same.",
+            false}},
+          "Reads the texts as prepare does, counts their words and learns a vocabulary as `tokenizers` does. Writes\n"
+          "tokenizer.json, tokenizer_config.json and vocab.txt, or vocab.json and merges.txt, whole or not at all.\n"
+          "Then prepare CORPUS.yaml with it. The same texts give the same bytes.\n"
+          "\n"
+          "Texts of all splits count, and copies as often as they come. See docs/tokenizers.md.",
+          {"broadsheet tokenizer corpus.yaml --kind wordpiece --vocab-size 30000",
+           "broadsheet tokenizer corpus.yaml --kind bpe --vocab-size 50000 --output models/news-bpe"},
+          true,
+          true};
+}
+
 VerbSpec prepare_verb() {
   return {
       "prepare",
@@ -281,6 +306,7 @@ VerbSpec predict_verb() {
 std::vector<VerbSpec> make_verbs() {
   return {
       init_verb(),
+      tokenizer_verb(),
       prepare_verb(),
       {"inspect",
        "counts, lengths, labels, samples, leakage between splits",

@@ -2,8 +2,8 @@
 
 #include "core/errors.h"
 #include "core/text.h"
+#include "data/tokenizers/bert_words.h"
 #include "data/tokenizers/fingerprint.h"
-#include "data/tokenizers/unicode.h"
 
 namespace broadsheet {
 namespace {
@@ -61,18 +61,7 @@ void WordPieceTokenizer::encode_in_steps(std::string_view text, std::vector<int3
 }
 
 void WordPieceTokenizer::encode_normalized(std::string_view text, std::vector<int32_t>& ids) const {
-  const UnicodeClasses& classes = unicode_classes();
-  size_t begin = 0;  // of the word being read
-  for (size_t position = 0; position < text.size();) {
-    const size_t here = position;
-    const char32_t c = next_code_point(text, position);
-    const bool space = classes.is(c, CodePointClass::kWhitespace);
-    if (!space && !classes.is(c, CodePointClass::kPunctuation)) continue;
-    if (here > begin) words_.cut(text.substr(begin, here - begin), ids);
-    if (!space) words_.cut(text.substr(here, position - here), ids);
-    begin = position;
-  }
-  if (begin < text.size()) words_.cut(text.substr(begin), ids);
+  each_bert_word(text, [&](std::string_view word) { words_.cut(word, ids); });
 }
 
 std::string WordPieceTokenizer::decode(const std::vector<int32_t>& ids) const {

@@ -9,6 +9,7 @@
 namespace broadsheet {
 
 int do_init(const Command& command);
+int do_tokenizer(const Command& command);
 int do_prepare(const Command& command);
 int do_inspect(const Command& command);
 int do_check(const Command& command);

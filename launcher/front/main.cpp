@@ -31,17 +31,18 @@ namespace {
 // The keys of the file that a verb reads follow its own page.
 std::string keys_of(const VerbSpec& verb) {
   if (verb.name == "train") return "\n" + configuration_help("run");
-  if (verb.name == "prepare") return "\n" + configuration_help("corpus");
+  if (verb.name == "prepare" || verb.name == "tokenizer") return "\n" + configuration_help("corpus");
   if (verb.name == "sweep") return "\n" + configuration_help("sweep");
   return "";
 }
 
 int run(const Command& command, const std::vector<std::string>& arguments) {
   static const std::map<std::string, int (*)(const Command&)> actions = {
-      {"init", do_init},     {"prepare", do_prepare}, {"inspect", do_inspect},       {"check", do_check},
-      {"train", do_train},   {"report", do_report},   {"export", do_export},         {"verify", do_verify},
-      {"doctor", do_doctor}, {"schema", do_schema},   {"checkpoint", do_checkpoint}, {"submit", do_submit},
-      {"status", do_status}, {"logs", do_logs},       {"cancel", do_cancel},         {"sweep", do_sweep},
+      {"init", do_init},           {"prepare", do_prepare}, {"inspect", do_inspect},       {"check", do_check},
+      {"train", do_train},         {"report", do_report},   {"export", do_export},         {"verify", do_verify},
+      {"doctor", do_doctor},       {"schema", do_schema},   {"checkpoint", do_checkpoint}, {"submit", do_submit},
+      {"status", do_status},       {"logs", do_logs},       {"cancel", do_cancel},         {"sweep", do_sweep},
+      {"tokenizer", do_tokenizer},
   };
   if (command.version) {
     print_text(cat("broadsheet ", program_version(), " (build ", program_build_id().substr(0, 12), ")\n"));
