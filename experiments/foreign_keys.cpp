@@ -188,7 +188,8 @@ void add_models_and_data(Table& t) {
   add(t, {"label_column", "label_column_name", "label_field", "target_column"}, same("task.label"));
   add(t, {"problem_type"},
       advice("write task.problem: single, multi_label or ordinal; for a score task.kind: regression"));
-  add(t, {"task_name", "task_type", "stage"}, advice("write task.kind: masked_lm, causal_lm, classification or regression"));
+  add(t, {"task_name", "task_type", "stage"},
+      advice("write task.kind: masked_lm, causal_lm, classification or regression"));
   add(t, {"do_train", "do_eval", "do_predict"},
       advice("remove it: the verb says what is done (train, evaluate, predict)"));
   add(t, {"num_labels", "label_names", "id2label", "label2id"},
