@@ -90,7 +90,7 @@ class Causal(SystemTest):
             measured = json.loads(done.stdout)
             self.assertEqual(measured["task"], "causal_lm")
             self.assertAlmostEqual(measured["metrics"]["loss"], after["loss"], delta=1e-5)
-        done = broadsheet("predict", exported, "--text", "the council opens the bridge")
+        done = broadsheet("predict", exported, "--text", "the council opens the bridge", "--json")
         self.assert_exit(done, DONE)
         answer = json.loads(done.stdout)
         self.assertGreater(answer["predicted_tokens"], 10)
@@ -112,7 +112,7 @@ class Causal(SystemTest):
         self.assertEqual(run.wait(), DONE, run.stderr)
         config = json.loads((run.dir / "model/config.json").read_text())
         self.assertEqual(config["architectures"], ["GPT2ForSequenceClassification"])
-        done = broadsheet("predict", run.dir, "--text", "the council opens the bridge")
+        done = broadsheet("predict", run.dir, "--text", "the council opens the bridge", "--json")
         self.assert_exit(done, DONE)
         self.assertEqual(set(json.loads(done.stdout)["probabilities"]), {"good", "bad"})
 
