@@ -18,10 +18,10 @@ struct TokenizerOrder {
   bool replace = false;  // a tokenizer that is there goes
   int64_t ranks = 1;     // processes on this machine that read the sources
   Incarnation incarnation = {};
-  // Neither decides anything about the tokenizer but the second one, where there are more different words than fit.
+  // Decides nothing about the tokenizer.
   int64_t piece_bytes = 32 << 20;
-  size_t word_limit =
-      size_t{256} << 20;  // of size_of_word over all different words; learning takes several times as much
+  // Bytes of all different words (size_of_word); the rarest of more are left out. Learning takes several times as much.
+  size_t word_limit = size_t{256} << 20;
 };
 
 struct TokenizerReport {
