@@ -68,7 +68,7 @@ def end_to_end(broadsheet):
         (folder / "run.yaml").write_text(load_exported.run_yaml("classification"))
         for arguments in (["prepare", "corpus.yaml"], ["train", "run.yaml", "--ranks", "1"]):
             subprocess.run([broadsheet, *arguments], cwd=folder, check=True)
-        check(folder / "runs" / "classification")
+        check(folder / "runs" / "tiny-classification")
 
 
 if __name__ == "__main__":
