@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""summarize.py RUNS: samples per second and milliseconds to the first batch, medians, and how much faster ours is than the
-run of the same round: the median, the least and the most. Fails where one has not read the same tokens per sample."""
+"""summarize.py RUNS: samples per second and milliseconds to the first batch, medians, and how much faster ours is than
+the run of the same round: the median, the least and the most. Fails where one has not read the same tokens."""
 import json
 import statistics
 import sys
