@@ -1,18 +1,19 @@
 """Training reads as the usual stacks make them: token ids of documents in random order through a DataLoader, with
-transformers' collator for masked language models. The ids are a `datasets` table's, MosaicML Streaming's or LitData's.
+transformers' collator for masked language models. The ids are a `datasets` table's, our shards' by h5py, MosaicML
+Streaming's or LitData's.
 
 peer.py make KIND CORPUS FOLDER   the train split of a corpus of ours, text for text, as that kind stores it
 peer.py steps CORPUS BATCH        of how many batches an epoch is, the last one of what is left
 peer.py read KIND FOLDER MODEL BATCH EPOCHS WORKERS
 
-KIND is table, mosaicml or litdata. Each is read whole epochs long by one loader, whose worker stays between epochs.
+KIND is table, h5py (the shards of the corpus themselves), mosaicml or litdata. Each is read whole epochs long by one loader, whose worker stays between epochs.
 """
 import json
 import pathlib
 import sys
 import time
 
-NAMES = {"table": "DataLoader", "mosaicml": "MosaicML Streaming", "litdata": "LitData"}
+NAMES = {"table": "DataLoader", "h5py": "h5py, row by row", "mosaicml": "MosaicML Streaming", "litdata": "LitData"}
 
 
 def documents(corpus):
@@ -39,6 +40,8 @@ def make(kind, corpus, folder):
         import datasets
 
         datasets.Dataset.from_generator(lambda: ({"input_ids": ids} for ids in documents(corpus))).save_to_disk(folder)
+    elif kind == "h5py":
+        pathlib.Path(folder).symlink_to(pathlib.Path(corpus).resolve())
     elif kind == "mosaicml":
         import streaming
 
@@ -52,6 +55,25 @@ def make(kind, corpus, folder):
                          verbose=False)
 
 
+class Rows:
+    """Of the train shards: a row is read when it is asked for."""
+
+    def __init__(self, corpus):
+        import h5py
+
+        self.files = [h5py.File(shard) for shard in sorted(pathlib.Path(corpus).glob("train-*.h5"))]
+        self.texts = [file["fields/text"] for file in self.files]
+        self.places = [(shard, row) for shard, text in enumerate(self.texts) for row in range(len(text["offsets"]) - 1)]
+
+    def __len__(self):
+        return len(self.places)
+
+    def __getitem__(self, number):
+        shard, row = self.places[number]
+        begin, end = self.texts[shard]["offsets"][row:row + 2]
+        return {"input_ids": [101, *self.texts[shard]["tokens"][begin:min(end, begin + 126)].tolist(), 102]}
+
+
 def open_loader(kind, folder, batch, collator, workers):
     """A function that makes the loader. What it reads is opened before, as our clock too starts after opening."""
     options = {"batch_size": batch, "num_workers": workers, "persistent_workers": workers > 0}
@@ -61,6 +83,11 @@ def open_loader(kind, folder, batch, collator, workers):
 
         table = datasets.load_from_disk(folder)
         return lambda: torch.utils.data.DataLoader(table, shuffle=True, collate_fn=collator, **options)
+    if kind == "h5py":
+        import torch
+
+        rows = Rows(folder)
+        return lambda: torch.utils.data.DataLoader(rows, shuffle=True, collate_fn=collator, **options)
     if kind == "mosaicml":
         import streaming
 
