@@ -26,20 +26,31 @@ struct Word {
   int64_t begin, end;  // rows
 };
 
-// One sequence whose tokens are masked.
+// Masks a batch's sequences one after the other.
 class Masker {
  public:
-  Masker(Batch& batch, const MaskingSpec& spec, const WordMarks& marks, size_t sequence)
-      : batch_(batch),
-        spec_(spec),
-        begin_(batch.boundaries[sequence]),
-        stream_(
-            mix(mix(mix(mix64(spec.seed), kMaskingSite), spec.step), static_cast<uint64_t>(batch.examples[sequence]))) {
-    const bool alone = spec.unit == MaskingUnit::kTokens;
-    for (int64_t row = begin_; row < batch.boundaries[sequence + 1]; ++row) {
+  Masker(Batch& batch, const MaskingSpec& spec, const WordMarks& marks) : batch_(batch), spec_(spec), marks_(marks) {}
+
+  void mask(size_t sequence) {
+    begin_ = batch_.boundaries[sequence];
+    stream_ = RandomStream(
+        mix(mix(mix(mix64(spec_.seed), kMaskingSite), spec_.step), static_cast<uint64_t>(batch_.examples[sequence])));
+    find_words(batch_.boundaries[sequence + 1]);
+    if (spec_.unit == MaskingUnit::kSpans) {
+      mask_spans();
+    } else {
+      mask_words();
+    }
+  }
+
+ private:
+  void find_words(int64_t end) {
+    words_.clear();
+    const bool alone = spec_.unit == MaskingUnit::kTokens;
+    for (int64_t row = begin_; row < end; ++row) {
       const auto at = static_cast<size_t>(row);
-      if (is_special_token(batch.tokens[at], spec.specials)) continue;
-      const bool goes_on = !alone && marks[at] != 0 && !words_.empty() && words_.back().end == row;
+      if (is_special_token(batch_.tokens[at], spec_.specials)) continue;
+      const bool goes_on = !alone && marks_[at] != 0 && !words_.empty() && words_.back().end == row;
       if (goes_on) {
         ++words_.back().end;
       } else {
@@ -51,8 +62,13 @@ class Masker {
   void mask_words() {
     const double threshold = spec_.probability * 0x1p32;
     for (const Word& word : words_) {
-      if (block_of(word.begin)[0] >= threshold) continue;
-      for (int64_t row = word.begin; row < word.end; ++row) choose(row, block_of(row)[1]);
+      PhiloxCounter block = block_of(word.begin);
+      if (block[0] >= threshold) continue;
+      choose(word.begin, block[1], block[2]);
+      for (int64_t row = word.begin + 1; row < word.end; ++row) {
+        block = block_of(row);
+        choose(row, block[1], block[2]);
+      }
     }
   }
 
@@ -77,10 +93,9 @@ class Masker {
     }
     for (size_t word = 0; word < words_.size(); ++word)
       for (int64_t row = words_[word].begin; kinds[word] >= 0 && row < words_[word].end; ++row)
-        choose(row, static_cast<uint32_t>(kinds[word]));
+        choose(row, static_cast<uint32_t>(kinds[word]), block_of(row)[2]);
   }
 
- private:
   // Choice, kind and random id are the first three words of a position's block.
   PhiloxCounter block_of(int64_t row) const { return stream_.block(static_cast<uint64_t>(row - begin_)); }
 
@@ -89,7 +104,7 @@ class Masker {
     return std::min(kLongestSpan, 1 + static_cast<int64_t>(std::log(uniform) / std::log(1 - kSpanStops)));
   }
 
-  void choose(int64_t row, uint32_t kind) {
+  void choose(int64_t row, uint32_t kind, uint32_t other) {
     int64_t& token = batch_.tokens[static_cast<size_t>(row)];
     batch_.labels.push_back(token);
     batch_.loss_rows.push_back(row);
@@ -97,15 +112,16 @@ class Masker {
     if (share < 0.8) {
       token = spec_.specials.mask;
     } else if (share < 0.9) {
-      token = static_cast<int64_t>((uint64_t{block_of(row)[2]} * static_cast<uint64_t>(spec_.vocab_size)) >> 32);
+      token = static_cast<int64_t>((uint64_t{other} * static_cast<uint64_t>(spec_.vocab_size)) >> 32);
     }
   }
 
   Batch& batch_;
   const MaskingSpec& spec_;
-  int64_t begin_;
-  RandomStream stream_;
-  std::vector<Word> words_;
+  const WordMarks& marks_;
+  int64_t begin_ = 0;  // of the sequence
+  RandomStream stream_{0};
+  std::vector<Word> words_;  // of the sequence
 };
 
 }  // namespace
@@ -149,14 +165,8 @@ void mask_tokens(Batch& batch, const MaskingSpec& spec, const WordMarks& marks) 
   BROADSHEET_ASSERT(spec.unit == MaskingUnit::kTokens || marks.size() == batch.tokens.size());
   if (spec.specials.mask < 0)
     throw UserError("tokenizer.no_mask", "the tokenizer has no [MASK] token", "use the tokenizer of a masked model");
-  for (size_t sequence = 0; sequence < batch.examples.size(); ++sequence) {
-    Masker masker(batch, spec, marks, sequence);
-    if (spec.unit == MaskingUnit::kSpans) {
-      masker.mask_spans();
-    } else {
-      masker.mask_words();
-    }
-  }
+  Masker masker(batch, spec, marks);
+  for (size_t sequence = 0; sequence < batch.examples.size(); ++sequence) masker.mask(sequence);
 }
 
 }  // namespace broadsheet

@@ -1,9 +1,6 @@
 #include "data/prepare.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <memory>
 
@@ -180,10 +177,6 @@ PrepareReport add_nothing(const Order& order, const Places& places) {
   return report;
 }
 
-std::string new_start() {
-  return cat(::getpid(), "-", std::chrono::system_clock::now().time_since_epoch().count());
-}
-
 }  // namespace
 
 std::vector<std::string> corpus_sources(const CorpusConfig& config) {
@@ -209,7 +202,7 @@ PrepareReport prepare_corpus(const CorpusConfig& config, const PrepareOptions& o
     throw UserError("corpus.no_file", "the tasks of a job step cannot share standard input",
                     "prepare with --ranks in one process, or name files");
   const Places places(config);
-  Workers workers{0, options.ranks, new_start()};
+  Workers workers = Workers::with_copies(options.ranks);
   if (options.task) workers = {options.task->rank, options.task->count, options.task->start};
   if (workers.rank > 0) {
     Order order(config);

@@ -33,7 +33,7 @@ class WordCounting {
         files_(list_sources(config)),
         options_(order.training),
         folder_(folder),
-        pieces_(cut_sources(files_, order.piece_bytes)),
+        pieces_(cut_sources(files_, order.piece_bytes > 0 ? order.piece_bytes : piece_size(files_))),
         group_(static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(pieces_.size()))))) {
     if (config.deidentify) deidentifier_.emplace(*config.deidentify, config.output);
   }

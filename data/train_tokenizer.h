@@ -18,8 +18,8 @@ struct TokenizerOrder {
   bool replace = false;  // a tokenizer that is there goes
   int64_t ranks = 1;     // processes on this machine that read the sources
   Incarnation incarnation = {};
-  // Decides nothing about the tokenizer.
-  int64_t piece_bytes = 32 << 20;
+  // What is read as one piece of work; 0: as piece_size() finds. Decides nothing about the tokenizer.
+  int64_t piece_bytes = 0;
   // Bytes of all different words (size_of_word); the rarest of more are left out. Learning takes several times as much.
   size_t word_limit = size_t{256} << 20;
 };

@@ -53,6 +53,10 @@ class Pause {
 
 }  // namespace
 
+Workers Workers::with_copies(int64_t count) {
+  return {0, count, cat(::getpid(), "-", std::chrono::system_clock::now().time_since_epoch().count())};
+}
+
 WorkBoard::WorkBoard(std::string folder, Workers workers, double patience, std::function<void()> look_around)
     : folder_(folder + "/claims-" + workers.start), workers_(std::move(workers)), look_around_(std::move(look_around)) {
   if (first()) {

@@ -20,6 +20,9 @@ namespace broadsheet {
 struct Workers {
   int64_t rank = 0, count = 1;
   std::string start;  // names this start of all ranks: claims of earlier ones mean nothing
+
+  // This process and its copies to be, under a name that no other start has.
+  static Workers with_copies(int64_t count);
 };
 
 class WorkBoard {

@@ -33,8 +33,7 @@ class Output {
     unlink((path_ + ".writing").c_str());
     file_ = std::make_unique<DurableFile>(path_ + ".writing");
   }
-  void write(const nlohmann::json& value) {
-    const std::string line = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  void write(const std::string& line) {
     if (file_) {
       file_->write(line);
     } else {
@@ -53,49 +52,12 @@ class Output {
   std::unique_ptr<DurableFile> file_;
 };
 
-// From standard input, or to standard output: by this process alone, from the beginning.
-class Stream {
- public:
-  Stream(Predictor& predictor, const std::string& input, const std::string& output)
-      : predictor_(predictor), input_(input), output_(output) {
-    counts_.rejected_file = input == "-" ? "stdin.rejected.jsonl" : input + ".rejected.jsonl";
-  }
-
-  PredictCounts run(std::istream& input) {
-    unlink(counts_.rejected_file.c_str());
-    Progress progress("predicting", "lines", 0);
-    LineStream lines(input, 1);
-    answer_lines(predictor_, lines,
-                 {[&](const nlohmann::json& answer) {
-                    ++counts_.predicted;
-                    output_.write(answer);
-                    progress.add();
-                  },
-                  [&](int64_t line, const std::string& reason) {
-                    reject(line, reason);
-                    progress.add();
-                  }});
-    output_.finish();
-    if (counts_.predicted == 0 && counts_.rejected > 0)
-      throw UserError("predict.no_good_line", cat(input_, ": no line could be read; ", counts_.first_reason),
-                      cat("each line is a JSON object with the field ", predictor_.text_field()));
-    return counts_;
-  }
-
- private:
-  void reject(int64_t line, const std::string& reason) {
-    if (counts_.rejected++ == 0) counts_.first_reason = cat("line ", line, ": ", reason);
-    std::ofstream file(counts_.rejected_file, std::ios::app);
-    file << nlohmann::json{{"file", input_}, {"line", line}, {"reason", reason}}.dump() << '\n';
-    if (!file.flush())
-      throw RunError("io.write", cat(counts_.rejected_file, ": cannot be written"), "is the folder writable?");
-  }
-
-  Predictor& predictor_;
-  std::string input_;
-  Output output_;
-  PredictCounts counts_;
-};
+// A line more of the file at `path`.
+void append_line(const std::string& path, const std::string& line) {
+  std::ofstream file(path, std::ios::app);
+  file << line;
+  if (!file.flush()) throw RunError("io.write", cat(path, ": cannot be written"), "is the folder writable?");
+}
 
 void print_prediction(const Prediction& prediction) {
   std::string text;
@@ -113,7 +75,13 @@ void print_prediction(const Prediction& prediction) {
   print_text(text + "\n");
 }
 
-int predict_one(const Command& command, Predictor& predictor) {
+Predictor open_predictor(const Command& command) {
+  at::set_num_threads(static_cast<int>(command.number("threads", 1, 4096).value_or(available_cores())));
+  return Predictor(absolute_path(command.positionals[0]));
+}
+
+int predict_one(const Command& command) {
+  Predictor predictor = open_predictor(command);
   const std::string text = command.value("text"), pair = command.value("text-pair");
   for (const std::string& one : {text, pair}) {
     if (!is_utf8(one)) throw UserError("predict.utf8", "--text: not valid UTF-8", "check the terminal's encoding");
@@ -149,12 +117,25 @@ PredictCounts predict_to_file(const Command& command, const std::string& input) 
   return predict_file(request);
 }
 
-// One process, from beginning to end.
-PredictCounts predict_stream(const Command& command, const std::string& input, std::istream& lines) {
-  at::set_num_threads(static_cast<int>(command.number("threads", 1, 4096).value_or(available_cores())));
-  Predictor predictor(absolute_path(command.positionals[0]));
-  Stream stream(predictor, input, command.has("output") ? absolute_path(command.value("output")) : "");
-  return stream.run(lines);
+// From standard input, or to standard output: by this process alone, from beginning to end.
+PredictCounts predict_stream(const Command& command, const std::string& input, std::istream& from) {
+  Predictor predictor = open_predictor(command);
+  Output output(command.has("output") ? absolute_path(command.value("output")) : "");
+  unlink(rejects_of(input).c_str());
+  Progress progress("predicting", "lines", 0);
+  LineStream lines(from, 1);
+  const PredictCounts counts = answer_lines(predictor, lines, input,
+                                            {[&](const std::string& line) {
+                                               output.write(line);
+                                               progress.add();
+                                             },
+                                             [&](const std::string& line) {
+                                               append_line(rejects_of(input), line);
+                                               progress.add();
+                                             }});
+  output.finish();
+  counts.check(input, predictor.text_field());
+  return counts;
 }
 
 // What comes out of a pipe can only be read once.
@@ -181,11 +162,7 @@ void check_options(const Command& command) {
 
 int predict(const Command& command) {
   check_options(command);
-  if (command.has("text")) {
-    at::set_num_threads(static_cast<int>(command.number("threads", 1, 4096).value_or(available_cores())));
-    Predictor predictor(absolute_path(command.positionals[0]));
-    return predict_one(command, predictor);
-  }
+  if (command.has("text")) return predict_one(command);
   const std::string input = command.value("input");
   std::ifstream file;
   if (input != "-") {
@@ -203,7 +180,8 @@ int predict(const Command& command) {
                                               : predict_stream(command, input, file);
   if (const auto workers = workers_of_job(); shared && workers && workers->rank > 0) return 0;
   if (counts.rejected > 0)
-    log_warning(cat(with_thousands(counts.rejected), " bad line(s) are in ", counts.rejected_file));
+    log_warning(cat(with_thousands(counts.rejected), " bad line(s) are in ",
+                    rejects_of(shared ? absolute_path(input) : input)));
   if (command.json) print_json({{"predicted", counts.predicted}, {"rejected", counts.rejected}});
   return 0;
 }

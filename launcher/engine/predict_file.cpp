@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -15,7 +14,6 @@
 #include "core/path.h"
 #include "core/text.h"
 #include "data/preparation/scratch.h"
-#include "launcher/engine/predictor.h"
 #include "launcher/line_pieces.h"
 #include "launcher/program.h"
 
@@ -24,6 +22,8 @@ namespace {
 
 constexpr double kPatienceWithFirst = 600;  // seconds: it may have to read a large input first
 constexpr double kPatienceWithOthers = 60;
+
+constexpr const char* kPlan = "plan.json";
 
 // The bytes of a model's folder, whatever they are.
 nlohmann::json checksums_of(const std::string& folder) {
@@ -53,26 +53,22 @@ class FilePrediction {
   // First rank, before any other begins.
   void take_over() {
     const nlohmann::json identity = identity_of(request_);
-    const std::string plan = path("plan.json");
-    const auto before =
-        exists(plan) ? nlohmann::json::parse(read_file(plan), nullptr, /*allow_exceptions=*/false) : nlohmann::json();
-    if (before != identity) {
+    if (!read_plan(identity)) {
       remove_folder_durably(folder_);
       make_folders(folder_);
-      write_scratch(plan, tag_, identity.dump());
+      const auto size = static_cast<int64_t>(std::filesystem::file_size(request_.input));
+      pieces_ = cut_lines(request_.input, line_piece_size(size));
+      write_plan(identity);
     }
-    cut();
-    std::set<std::string> good = {"plan.json"};
+    std::set<std::string> good = {kPlan};
     for (size_t i = 0; i < pieces_.size(); ++i)
       if (is_whole(i))
         for (const std::string& file : {answers(i), rejects(i), record(i)}) good.insert(file_name(file));
     for (const auto& entry : std::filesystem::directory_iterator(folder_))
       if (good.count(entry.path().filename().string()) == 0) std::filesystem::remove_all(entry.path());
   }
-  void cut() {
-    pieces_ =
-        cut_lines(request_.input, line_piece_size(static_cast<int64_t>(std::filesystem::file_size(request_.input))));
-  }
+  // Another, when the first has.
+  void join_in() { read_pieces(read_json(path(kPlan))); }
   int64_t pieces() const { return static_cast<int64_t>(pieces_.size()); }
 
   void work(WorkBoard& board) {
@@ -103,14 +99,13 @@ class FilePrediction {
   // The output and the list of rejects; before, nothing of either is touched.
   PredictCounts join() const {
     PredictCounts counts;
-    counts.rejected_file = request_.input + ".rejected.jsonl";
     for (size_t i = 0; i < pieces_.size(); ++i) {
       const nlohmann::json done = read_json(record(i));
       counts.predicted += done.at("predicted").get<int64_t>();
       counts.rejected += done.at("rejected").get<int64_t>();
       if (counts.first_reason.empty()) counts.first_reason = done.at("first_reason").get<std::string>();
     }
-    join_files(counts.rejected > 0, &FilePrediction::rejects, counts.rejected_file);
+    join_files(counts.rejected > 0, &FilePrediction::rejects, rejects_of(request_.input));
     join_files(true, &FilePrediction::answers, request_.output);
     return counts;
   }
@@ -120,6 +115,24 @@ class FilePrediction {
   std::string answers(size_t piece) const { return path(cat("piece-", piece, ".jsonl")); }
   std::string rejects(size_t piece) const { return path(cat("piece-", piece, ".rejected.jsonl")); }
   std::string record(size_t piece) const { return path(cat("piece-", piece, ".json")); }
+
+  // False: there is none of this identity.
+  bool read_plan(const nlohmann::json& identity) {
+    if (!exists(path(kPlan))) return false;
+    const auto plan = nlohmann::json::parse(read_file(path(kPlan)), nullptr, /*allow_exceptions=*/false);
+    if (!plan.is_object() || plan.value("identity", nlohmann::json()) != identity) return false;
+    read_pieces(plan);
+    return true;
+  }
+  void read_pieces(const nlohmann::json& plan) {
+    for (const nlohmann::json& piece : plan.at("pieces"))
+      pieces_.push_back({piece.at(0).get<int64_t>(), piece.at(1).get<int64_t>(), piece.at(2).get<int64_t>()});
+  }
+  void write_plan(const nlohmann::json& identity) const {
+    nlohmann::json pieces = nlohmann::json::array();
+    for (const LinePiece& piece : pieces_) pieces.push_back({piece.begin, piece.end, piece.first_line});
+    write_scratch(path(kPlan), tag_, nlohmann::json{{"identity", identity}, {"pieces", pieces}}.dump());
+  }
 
   bool is_whole(size_t piece) const {
     try {
@@ -135,26 +148,18 @@ class FilePrediction {
     std::ifstream input(request_.input, std::ios::binary);
     input.seekg(piece.begin);
     if (!input) throw RunError("io.read", cat(request_.input, ": cannot be read"), "see the system's log");
-    std::string answered, rejected, first_reason;
-    int64_t predicted = 0, refused = 0;
+    std::string answered, rejected;
     LineStream lines(input, piece.first_line, piece.end - piece.begin);
-    answer_lines(
-        predictor, lines,
-        {[&](const nlohmann::json& answer) {
-           ++predicted;
-           answered += answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-         },
-         [&](int64_t line, const std::string& reason) {
-           if (refused++ == 0) first_reason = cat("line ", line, ": ", reason);
-           rejected += nlohmann::json{{"file", request_.input}, {"line", line}, {"reason", reason}}.dump() + "\n";
-         }});
+    const PredictCounts counts = answer_lines(
+        predictor, lines, request_.input,
+        {[&](const std::string& line) { answered += line; }, [&](const std::string& line) { rejected += line; }});
     write_scratch(answers(number), tag_, answered);
     write_scratch(rejects(number), tag_, rejected);
-    const nlohmann::json done = {{"predicted", predicted},
-                                 {"rejected", refused},
-                                 {"first_reason", first_reason},
-                                 {"answers", xxh3_file(answers(number))},
-                                 {"rejects", xxh3_file(rejects(number))}};
+    const nlohmann::json done = {{"predicted", counts.predicted},
+                                 {"rejected", counts.rejected},
+                                 {"first_reason", counts.first_reason},
+                                 {"answers", xxh3_hex(answered)},
+                                 {"rejects", xxh3_hex(rejected)}};
     write_scratch(record(number), tag_, done.dump());
   }
 
@@ -180,18 +185,18 @@ class FilePrediction {
 void help(const PredictFileRequest& request, const Workers& workers) {
   FilePrediction prediction(request, workers.rank);
   WorkBoard board(FilePrediction::folder_of(request), workers, kPatienceWithFirst);
-  prediction.cut();
+  prediction.join_in();
   prediction.work(board);
-}
-
-std::string new_start() {
-  return cat(::getpid(), "-", std::chrono::system_clock::now().time_since_epoch().count());
 }
 
 }  // namespace
 
+std::string rejects_of(const std::string& input) {
+  return (input == "-" ? "stdin" : input) + ".rejected.jsonl";
+}
+
 PredictCounts predict_file(const PredictFileRequest& request) {
-  Workers workers = request.task.value_or(Workers{0, request.ranks, new_start()});
+  const Workers workers = request.task.value_or(Workers::with_copies(request.ranks));
   if (workers.rank > 0) {
     help(request, workers);
     return {};
@@ -219,9 +224,7 @@ PredictCounts predict_file(const PredictFileRequest& request) {
   if (request.task) board.wait_for_others(kPatienceWithOthers);
   const PredictCounts counts = prediction.join();
   remove_folder_durably(FilePrediction::folder_of(request));
-  if (counts.predicted == 0 && counts.rejected > 0)
-    throw UserError("predict.no_good_line", cat(request.input, ": no line could be read; ", counts.first_reason),
-                    cat("each line is a JSON object with the field ", prediction.text_field()));
+  counts.check(request.input, prediction.text_field());
   return counts;
 }
 

@@ -12,8 +12,12 @@
 
 #include "core/durable.h"
 #include "data/preparation/work_board.h"
+#include "launcher/engine/predictor.h"
 
 namespace broadsheet {
+
+// Where the lines of an input that could not be answered are listed.
+std::string rejects_of(const std::string& input);
 
 struct PredictFileRequest {
   std::string model, input, output;  // absolute; the output is replaced
@@ -21,12 +25,6 @@ struct PredictFileRequest {
   std::optional<Workers> task;       // or this process as one of several that somebody else has started
   int threads = 1;                   // of each
   Incarnation incarnation = {};
-};
-
-struct PredictCounts {
-  int64_t predicted = 0, rejected = 0;
-  std::string first_reason;  // "line 3: not valid JSON"
-  std::string rejected_file;
 };
 
 // The counts are the first rank's. To be called while this process has one thread. UserError("predict.no_good_line"),

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/errors.h"
 #include "core/text.h"
 
 namespace broadsheet {
@@ -16,6 +17,10 @@ std::string why_not_text(const nlohmann::json& object, const std::string& field)
   if (object[field].get_ref<const std::string&>().find('\0') != std::string::npos)
     return cat("field ", field, " holds NUL");
   return "";
+}
+
+std::string line_of(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 // Lines that wait to go through the model together.
@@ -40,17 +45,19 @@ class Waiting {
     names_.push_back(named ? nlohmann::json{{"id", object["id"]}} : nlohmann::json{{"line", number}});
     return "";
   }
-  void answer(const LineAnswers& answers) {
-    if (texts_.empty()) return;
+  // How many were answered.
+  int64_t answer(const LineSinks& sinks) {
+    if (texts_.empty()) return 0;
     const std::vector<Prediction> predictions = predictor_.predict(texts_, pairs_);
     for (size_t i = 0; i < predictions.size(); ++i) {
       nlohmann::json answer = std::move(names_[i]);
       answer.update(predictions[i]);
-      answers.write(answer);
+      sinks.answer(line_of(answer));
     }
     texts_.clear();
     pairs_.clear();
     names_.clear();
+    return static_cast<int64_t>(predictions.size());
   }
 
  private:
@@ -77,15 +84,26 @@ std::vector<Prediction> Predictor::predict(const std::vector<std::string>& texts
   return task_->predict(*tokenizer_, texts, pair_.empty() ? std::vector<std::string>{} : pairs);
 }
 
-void answer_lines(Predictor& predictor, LineStream& lines, const LineAnswers& answers) {
+void PredictCounts::check(const std::string& input, const std::string& text_field) const {
+  if (predicted > 0 || rejected == 0) return;
+  throw UserError("predict.no_good_line", cat(input, ": no line could be read; ", first_reason),
+                  cat("each line is a JSON object with the field ", text_field));
+}
+
+PredictCounts answer_lines(Predictor& predictor, LineStream& lines, const std::string& input, const LineSinks& sinks) {
+  PredictCounts counts;
   Waiting waiting(predictor);
   for (std::string line; lines.next(line);) {
     const std::string reason = lines.too_long() ? cat("longer than ", human_bytes(LineStream::kLongestLine))
                                                 : waiting.add(line, lines.number());
-    if (!reason.empty()) answers.reject(lines.number(), reason);
-    if (waiting.full()) waiting.answer(answers);
+    if (!reason.empty()) {
+      if (counts.rejected++ == 0) counts.first_reason = cat("line ", lines.number(), ": ", reason);
+      sinks.reject(line_of({{"file", input}, {"line", lines.number()}, {"reason", reason}}));
+    }
+    if (waiting.full()) counts.predicted += waiting.answer(sinks);
   }
-  waiting.answer(answers);
+  counts.predicted += waiting.answer(sinks);
+  return counts;
 }
 
 }  // namespace broadsheet

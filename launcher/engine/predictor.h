@@ -30,12 +30,21 @@ class Predictor {
   std::string text_ = "text", pair_;
 };
 
-struct LineAnswers {
-  std::function<void(const nlohmann::json& answer)> write;  // of good lines, in order
-  std::function<void(int64_t line, const std::string& reason)> reject;
+struct PredictCounts {
+  int64_t predicted = 0, rejected = 0;
+  std::string first_reason;  // of a rejection: "line 3: not valid JSON"
+
+  // UserError("predict.no_good_line") when lines were rejected and none was answered.
+  void check(const std::string& input, const std::string& text_field) const;
 };
 
-// Every line is answered or rejected. Memory is bounded by a few dozen lines.
-void answer_lines(Predictor& predictor, LineStream& lines, const LineAnswers& answers);
+// Lines of text, each with its newline.
+struct LineSinks {
+  std::function<void(const std::string& answer)> answer;  // of good lines, in order
+  std::function<void(const std::string& reject)> reject;  // {"file", "line", "reason"} of the others
+};
+
+// Every line is answered or rejected. Memory is bounded by a few dozen lines. `input`: the file's name, for rejects.
+PredictCounts answer_lines(Predictor& predictor, LineStream& lines, const std::string& input, const LineSinks& sinks);
 
 }  // namespace broadsheet

@@ -37,6 +37,8 @@ from transformers import (
     get_linear_schedule_with_warmup,
 )
 
+from random_model import randomize
+
 VOCAB, CLS, SEP, MASK = 50, 2, 3, 4
 OUT = pathlib.Path(__file__).resolve().parent / "bert"
 
@@ -76,22 +78,10 @@ CONFIGURATIONS = {
 }
 
 
-def randomize(model, generator):
-    """Weights large enough that an error in any part of the model shows; also biases and LayerNorm."""
-    seen = set()
-    for name, parameter in model.named_parameters():
-        if parameter.data_ptr() in seen:
-            continue
-        seen.add(parameter.data_ptr())
-        noise = torch.empty_like(parameter).normal_(0.0, 0.15, generator=generator)
-        with torch.no_grad():
-            parameter.copy_(noise + (1.0 if "LayerNorm.weight" in name else 0.0))
-
-
 def build(model_class, config, generator):
     extra = {"add_pooling_layer": False} if config.pop("no_pooler", False) else {}
     model = model_class(BertConfig(**{**BASE, **config}), **extra)
-    randomize(model, generator)
+    randomize(model, generator, lambda name: "LayerNorm.weight" in name)
     return model
 
 

@@ -22,6 +22,8 @@ import torch
 from safetensors.torch import save_file
 from transformers import GPT2Config, GPT2ForSequenceClassification, GPT2LMHeadModel, GPT2Model
 
+from random_model import randomize
+
 VOCAB = 50
 OUT = pathlib.Path(__file__).resolve().parent / "gpt2"
 
@@ -36,22 +38,10 @@ CONFIGURATIONS = {
 }
 
 
-def randomize(model, generator):
-    """Weights large enough that an error in any part of the model shows; also biases and LayerNorm."""
-    seen = set()
-    for name, parameter in model.named_parameters():
-        if parameter.data_ptr() in seen:
-            continue
-        seen.add(parameter.data_ptr())
-        noise = torch.empty_like(parameter).normal_(0.0, 0.15, generator=generator)
-        with torch.no_grad():
-            parameter.copy_(noise + (1.0 if ".ln_" in name and name.endswith("weight") else 0.0))
-
-
 def make(name, model_class, config):
     generator = torch.Generator().manual_seed(sum(map(ord, name)))
     model = model_class(GPT2Config(**{**BASE, **config}, attn_implementation="eager")).train()
-    randomize(model, generator)
+    randomize(model, generator, lambda name: ".ln_" in name and name.endswith("weight"))
     folder = OUT / name
     model.save_pretrained(folder)
     trunk = getattr(model, "transformer", model)

@@ -30,6 +30,8 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
+from random_model import randomize
+
 VOCAB = 50
 OUT = pathlib.Path(__file__).resolve().parent / "relatives"
 
@@ -48,22 +50,10 @@ CONFIGURATIONS = {
 }
 
 
-def randomize(model, generator):
-    """Weights large enough that an error in any part of the model shows; also biases and LayerNorm."""
-    seen = set()
-    for name, parameter in model.named_parameters():
-        if parameter.data_ptr() in seen:
-            continue
-        seen.add(parameter.data_ptr())
-        noise = torch.empty_like(parameter).normal_(0.0, 0.15, generator=generator)
-        with torch.no_grad():
-            parameter.copy_(noise + (1.0 if "norm" in name.lower() and name.endswith("weight") else 0.0))
-
-
 def make(name, model_class, config_class, config):
     generator = torch.Generator().manual_seed(sum(map(ord, name)))
     model = model_class(config_class(**config)).train()
-    randomize(model, generator)
+    randomize(model, generator, lambda name: "norm" in name.lower() and name.endswith("weight"))
     folder = OUT / name
     model.save_pretrained(folder)
     mlm = name.endswith("mlm")

@@ -32,10 +32,6 @@ std::unique_ptr<LanguageModel> load_gpt2(const std::string& name, const ModelHea
   return make_model(read_architecture(read_json(folder + "/config.json"), folder), heads, &files, 1);
 }
 
-at::Tensor index_of(const std::vector<int64_t>& values) {
-  return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);
-}
-
 void expect_same_gradients(const at::Tensor& loss, const ParameterList& parameters,
                            const std::map<std::string, at::Tensor>& golden) {
   for (const auto& [name, gradient] : gradients(loss, parameters)) {
@@ -68,14 +64,14 @@ void expect_equal_to_transformers(const std::string& name, const ModelHeads& hea
     }
   }
   if (heads.causal_lm) {
-    const at::Tensor loss = linear_cross_entropy(hidden.index_select(0, index_of(batch.loss_rows)), model->lm_weight(),
-                                                 index_of(batch.labels));
+    const at::Tensor loss = linear_cross_entropy(hidden.index_select(0, index_tensor(batch.loss_rows)),
+                                                 model->lm_weight(), index_tensor(batch.labels));
     EXPECT_NEAR(loss.item<double>(), golden.at("loss").item<double>(), kNear * golden.at("loss").item<double>());
     expect_same_gradients(loss, model->parameters(), golden);
   }
   if (heads.labels > 0) {
     const at::Tensor loss =
-        at::cross_entropy_loss(model->classify(hidden, input, {}), index_of(batch.labels), {}, at::Reduction::Sum);
+        at::cross_entropy_loss(model->classify(hidden, input, {}), index_tensor(batch.labels), {}, at::Reduction::Sum);
     expect_same_gradients(loss, model->parameters(), golden);
   }
 }

@@ -22,10 +22,6 @@ std::string relative_folder(const std::string& name) {
   return cat(BROADSHEET_SOURCE_DIR, "/tests/golden/relatives/", name);
 }
 
-at::Tensor long_ids(const std::vector<int64_t>& values) {
-  return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);
-}
-
 class Relatives : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(OfBert, Relatives,
                          ::testing::Values("roberta-mlm", "roberta-classification", "distilbert-mlm",
@@ -57,8 +53,8 @@ TEST_P(Relatives, EqualTransformersForwardAndBackward) {
     EXPECT_LT(max_difference(part(hidden), golden.at(cat("hidden.", s))), kRelativesTolerance) << s;
     EXPECT_LT(max_difference(mlm ? part(logits) : logits[s], golden.at(cat("logits.", s))), kRelativesTolerance) << s;
   }
-  const at::Tensor loss = at::cross_entropy_loss(mlm ? logits.index_select(0, long_ids(batch.loss_rows)) : logits,
-                                                 long_ids(batch.labels), {}, at::Reduction::Sum);
+  const at::Tensor loss = at::cross_entropy_loss(mlm ? logits.index_select(0, index_tensor(batch.loss_rows)) : logits,
+                                                 index_tensor(batch.labels), {}, at::Reduction::Sum);
   EXPECT_NEAR(loss.item<double>(), golden.at("loss").item<double>(),
               kRelativesTolerance * golden.at("loss").item<double>());
   for (const auto& [name, gradient] : gradients(loss, model->parameters())) {

@@ -122,7 +122,7 @@ at::Tensor Gpt2Model::lm_logits(const at::Tensor& hidden) const {
 at::Tensor Gpt2Model::head_rows(const at::Tensor& hidden, const PackedInput& input) const {
   std::vector<int64_t> lasts;
   for (size_t s = 1; s < input.boundaries.size(); ++s) lasts.push_back(input.boundaries[s] - 1);
-  return hidden.index_select(0, at::tensor(at::ArrayRef<int64_t>(lasts), at::kLong).to(hidden.device()));
+  return hidden.index_select(0, index_tensor(lasts).to(hidden.device()));
 }
 
 at::Tensor Gpt2Model::classify(const at::Tensor& rows, const std::vector<int64_t>&, const PassContext&) const {

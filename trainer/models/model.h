@@ -31,6 +31,10 @@ struct PackedInput {
   std::vector<int64_t> examples;              // [sequences] keys of the random streams
 };
 PackedInput to_input(const Batch& batch, at::Device device);
+// int64 [values].
+inline at::Tensor index_tensor(const std::vector<int64_t>& values) {
+  return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);
+}
 
 // Where a forward pass stands. training: dropout is on, drawn from (seed, step, example, layer, site) and indexed
 // inside the example (Note [Random streams belong to examples] in core/random.h).

@@ -7,15 +7,10 @@
 #include "core/errors.h"
 #include "core/text.h"
 #include "trainer/models/linear_cross_entropy.h"
-#include "trainer/tasks/metrics.h"
-#include "trainer/tasks/text_task.h"
+#include "trainer/tasks/language_model_task.h"
 
 namespace broadsheet {
 namespace {
-
-at::Tensor index_tensor(const std::vector<int64_t>& values) {
-  return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);
-}
 
 // The first token of a sequence is nobody's target, and nothing comes after the last one.
 void add_targets(Batch& batch) {
@@ -28,11 +23,9 @@ void add_targets(Batch& batch) {
   }
 }
 
-class CausalLm : public TextTask {
+class CausalLm : public LanguageModelTask {
  public:
-  explicit CausalLm(TaskSetup setup) : TextTask(std::move(setup), {.causal_lm = true}) {}
-
-  const std::string& default_metric() const override { return metric_; }
+  explicit CausalLm(TaskSetup setup) : LanguageModelTask(std::move(setup), {.causal_lm = true}, "predicted_tokens") {}
 
   Batch make_batch(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents,
                    uint64_t) const override {
@@ -41,21 +34,7 @@ class CausalLm : public TextTask {
     return batch;
   }
 
-  int64_t label_count(const Batch& batch) const override { return static_cast<int64_t>(batch.loss_rows.size()); }
-
-  std::unique_ptr<Metrics> make_metrics() const override {
-    return std::make_unique<LanguageModelMetrics>("predicted_tokens");
-  }
-
-  nlohmann::json model_config() const override {
-    nlohmann::json config = TextTask::model_config();
-    config["architectures"] = {class_with_head(setup_.model, HeadKind::kLanguageModel)};
-    config.erase("problem_type");
-    return config;
-  }
-
  protected:
-  bool reads_one_row() const override { return false; }
   bool learns_the_end() const override { return true; }
 
   at::Tensor labelled_loss(const Batch& batch, const PackedInput& input, const PassContext& pass) override {
@@ -76,7 +55,7 @@ class CausalLm : public TextTask {
     const auto* next = terms.const_data_ptr<float>();
     std::vector<LanguageModelMetrics> sums;
     for (size_t s = 0; s < batch.documents.size(); ++s) {
-      if (s == 0 || batch.documents[s] != batch.documents[s - 1]) sums.emplace_back("predicted_tokens");
+      if (s == 0 || batch.documents[s] != batch.documents[s - 1]) sums.emplace_back(counted_);
       const int64_t count = std::max<int64_t>(0, batch.boundaries[s + 1] - batch.boundaries[s] - 1);
       sums.back().add(at::from_blob(const_cast<float*>(next), {count}, at::kFloat), 1);
       next += count;
@@ -98,8 +77,6 @@ class CausalLm : public TextTask {
     const at::Tensor rows = model_->encode(input, {}).index_select(0, index_tensor(batch.loss_rows));
     return linear_nll(rows, model_->lm_weight(), index_tensor(batch.labels));
   }
-
-  const std::string metric_ = "loss";
 };
 
 }  // namespace

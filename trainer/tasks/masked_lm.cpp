@@ -5,8 +5,7 @@
 #include "core/errors.h"
 #include "core/text.h"
 #include "data/masking.h"
-#include "trainer/tasks/metrics.h"
-#include "trainer/tasks/text_task.h"
+#include "trainer/tasks/language_model_task.h"
 
 namespace broadsheet {
 namespace {
@@ -16,9 +15,9 @@ constexpr uint64_t kEvaluationSeed = 0x6d61736b;  // "mask"
 constexpr uint64_t kEvaluationStep = 0;
 constexpr int64_t kGuesses = 5;
 
-class MaskedLm : public TextTask {
+class MaskedLm : public LanguageModelTask {
  public:
-  explicit MaskedLm(TaskSetup setup) : TextTask(std::move(setup), {.masked_lm = true}) {
+  explicit MaskedLm(TaskSetup setup) : LanguageModelTask(std::move(setup), {.masked_lm = true}, "masked_tokens") {
     if (setup_.tokenizer->special_tokens().mask < 0) {
       throw UserError("tokenizer.mask", "the tokenizer has no token for masked places ([MASK], <mask>)",
                       "use a tokenizer of BERT's or RoBERTa's kind, or name mask_token in tokenizer_config.json");
@@ -32,8 +31,6 @@ class MaskedLm : public TextTask {
     }
   }
 
-  const std::string& default_metric() const override { return metric_; }
-
   Batch make_batch(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents,
                    uint64_t step) const override {
     Batch batch = pack_documents(corpus, split, documents);
@@ -45,31 +42,19 @@ class MaskedLm : public TextTask {
     return batch;
   }
 
-  int64_t label_count(const Batch& batch) const override { return static_cast<int64_t>(batch.loss_rows.size()); }
-
-  std::unique_ptr<Metrics> make_metrics() const override {
-    return std::make_unique<LanguageModelMetrics>("masked_tokens");
-  }
-
-  nlohmann::json model_config() const override {
-    nlohmann::json config = TextTask::model_config();
-    config["architectures"] = {class_with_head(setup_.model, HeadKind::kLanguageModel)};
-    config.erase("problem_type");
-    return config;
-  }
-
  protected:
-  bool reads_one_row() const override { return false; }
   bool joins_pieces() const override { return false; }
 
   at::Tensor labelled_loss(const Batch& batch, const PackedInput& input, const PassContext& pass) override {
-    return at::cross_entropy_loss(logits(batch.loss_rows, input, pass), ids(batch.labels), {}, at::Reduction::Sum);
+    return at::cross_entropy_loss(logits(batch.loss_rows, input, pass), index_tensor(batch.labels), {},
+                                  at::Reduction::Sum);
   }
 
   void measure(const Batch& batch, const PackedInput& input, Metrics& metrics) override {
     at::Tensor nll = at::empty({0}, at::kFloat);
     if (!batch.loss_rows.empty()) {
-      nll = at::cross_entropy_loss(logits(batch.loss_rows, input, {}), ids(batch.labels), {}, at::Reduction::None);
+      nll = at::cross_entropy_loss(logits(batch.loss_rows, input, {}), index_tensor(batch.labels), {},
+                                   at::Reduction::None);
     }
     static_cast<LanguageModelMetrics&>(metrics).add(nll, batch.sequences());
   }
@@ -114,13 +99,9 @@ class MaskedLm : public TextTask {
   }
 
   at::Tensor logits(const std::vector<int64_t>& rows, const PackedInput& input, const PassContext& pass) const {
-    return model_->lm_logits(model_->encode(input, pass).index_select(0, ids(rows)));
-  }
-  static at::Tensor ids(const std::vector<int64_t>& values) {
-    return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);
+    return model_->lm_logits(model_->encode(input, pass).index_select(0, index_tensor(rows)));
   }
 
-  const std::string metric_ = "loss";
   const MaskingUnit unit_ = masking_unit(setup_.task.masking);
 };
 
