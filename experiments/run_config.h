@@ -25,6 +25,7 @@ struct RunConfig {
   uint64_t seed = 1;
   std::string runs_dir = "runs";  // resolved against the file
   ModelConfig model;
+  AdapterConfig adapter;
   FreezeConfig freeze;
   TaskConfig task;
   DataConfig data;

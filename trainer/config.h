@@ -30,6 +30,19 @@ struct FreezeConfig {
   int64_t layers = 0;  // the first k encoder layers
 };
 
+// What is trained in the place of the weights: LoRA (Hu et al. 2021), with the names and the numbers of peft.
+struct AdapterConfig {
+  std::string kind = "none";  // none | lora
+  int64_t r = 8;
+  double lora_alpha = 8;    // a branch counts lora_alpha / r
+  double lora_dropout = 0;  // of a branch's input
+  // Which linear layers get a branch: names of modules or the ends of such ("query", "attention.self.query"); or one
+  // pattern that a whole name matches, "all-linear" standing for all of them. Both empty: the architecture's usual ones.
+  std::vector<std::string> target_modules;
+  std::string target_pattern;
+  bool none() const { return kind == "none"; }
+};
+
 // none | balanced | {class: weight}; a class that is not named weighs 1.
 struct ClassWeightsConfig {
   bool balanced = false;
@@ -38,19 +51,29 @@ struct ClassWeightsConfig {
 };
 
 struct TaskConfig {
-  std::string kind;  // masked_lm | causal_lm | classification | regression (others: not in this version)
+  // masked_lm | causal_lm | generation | classification | regression | tagging (others: not in this version)
+  std::string kind;
   std::string text;  // names of the corpus's fields
   std::string text_pair;
   std::string label;  // classification: a label field; multi_label: a labels field
   std::string score;  // regression: a score or number field
   double mlm_probability = 0.15;
   std::string masking = "token";  // masked_lm: token | whole_word | span (data/masking.h)
-  std::string words;              // then: a list field with the words of the text, where the tokenizer marks none
+  std::string words;              // then: a list field with the words of the text, where the tokenizer marks none;
+                                  // tagging: the words that the tags are of
   // classification
   std::string problem = "single";    // single | multi_label | ordinal
   ClassWeightsConfig class_weights;  // what classes count in the training's loss
   double label_smoothing = 0;
   double focal_gamma = 0;
+  std::string calibration = "none";  // none | temperature: learned on the validation split, after the last step
+  // generation
+  std::string prompt;            // a template: "{brief}\n"; names in braces are text fields of the corpus
+  std::string target;            // the text field to write; the loss is on its tokens and its end
+  int64_t max_new_tokens = 64;   // that evaluation and `predict` write at the most
+  std::string pieces = "words";  // words | characters: what ROUGE, BLEU, lengths and repetition count
+  // tagging
+  std::string tags;  // a tags field: B-TYPE, I-TYPE, O, one for each word
 };
 
 struct DataConfig {
@@ -100,6 +123,10 @@ struct ValidationConfig {
   int64_t every_steps = 0;  // 0 and every_epochs 0: at the end of every epoch
   double every_epochs = 0;
   std::string metric;  // default by task: macro_f1 | mse | loss
+  std::string goal;    // maximize | minimize, of a metric of `external`; empty: as the metric's name says
+  // A program and its arguments: gets the lines of `evaluate --predictions` of the validation split on stdin, answers
+  // with one JSON object of numbers, which join the metrics as external.NAME.
+  std::vector<std::string> external;
   struct EarlyStopping {
     int64_t patience = 0;  // 0: off
     double min_delta = 0;

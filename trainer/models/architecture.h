@@ -46,7 +46,7 @@ bool can_learn(const ModelTraits& model, const std::string& task_kind);
 std::string wrong_model_text(const ModelTraits& model, const std::string& task_kind);
 std::string wrong_model_remedy(const ModelTraits& model);
 
-enum class HeadKind { kLanguageModel, kSequenceClassification };
+enum class HeadKind { kLanguageModel, kSequenceClassification, kTokenClassification };
 // The class of transformers that has this head: "BertForMaskedLM", "GPT2LMHeadModel", ...
 std::string class_with_head(const Architecture& architecture, HeadKind head);
 

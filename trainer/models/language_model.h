@@ -23,6 +23,7 @@ struct ModelHeads {
   bool masked_lm = false;  // of models whose tokens see the whole sequence
   bool causal_lm = false;  // of models whose tokens see those before them
   int64_t labels = 0;      // > 0: a classifier of the sequence with so many outputs
+  int64_t tags = 0;        // > 0: a classifier of every token with so many outputs
   // When reading a folder: take its classifier if it has one (false: a new one, e.g. because the classes differ).
   bool keep_classifier = true;
 };

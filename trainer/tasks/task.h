@@ -99,11 +99,12 @@ class Task {
 struct TaskRequest {
   ModelConfig model;
   TaskConfig task;
+  AdapterConfig adapter;
   int64_t max_length = 128;
   LongDocuments long_documents = LongDocuments::kTruncate;
   uint64_t seed = 1;                  // initialises new heads and models from scratch
   std::optional<double> dropout;      // overrides the model's own
-  std::vector<std::string> classes;   // classification: names by id
+  std::vector<std::string> classes;   // classification, tagging: names by id
   std::vector<double> class_weights;  // classification: by id (tasks/class_weights.h); empty: all 1
   std::shared_ptr<const Tokenizer> tokenizer;
   // The weights are read from a checkpoint later: shapes and names are checked here, values are neither read nor drawn.

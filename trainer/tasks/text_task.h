@@ -16,6 +16,7 @@ namespace broadsheet {
 // Everything a task is made from, read and checked.
 struct TaskSetup {
   TaskConfig task;
+  AdapterConfig adapter;
   Architecture model;                  // with the dropout that is used
   nlohmann::json source_config;        // config.json as it was found (or made from scratch); other keys are kept
   std::optional<WeightFiles> weights;  // absent: from scratch
