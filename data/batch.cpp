@@ -16,7 +16,7 @@ void check_specials(const PackSpec& spec) {
 }
 
 int64_t special_count(const PackSpec& spec) {
-  return spec.text_pair.empty() ? 2 : 3;
+  return spec.text_pair.empty() ? 2 : 2 + spec.pair_separators;
 }
 
 // Whether the last piece of a document's text is this one.
@@ -58,10 +58,7 @@ class Packer {
     if (spec_.marks_begin) push(spec_.specials.cls, 0);
     for (const int32_t id : text) push(id, 0);
     if (ends_with_token(whole, text.size()) || !spec_.text_pair.empty()) push(spec_.specials.sep, 0);
-    if (!spec_.text_pair.empty()) {
-      for (const int32_t id : pair) push(id, 1);
-      if (spec_.end == TextEnd::kAlways) push(spec_.specials.sep, 1);
-    }
+    if (!spec_.text_pair.empty()) add_pair(pair);
     batch_.boundaries.push_back(batch_.total());
     batch_.examples.push_back(example);
     batch_.documents.push_back(document);
@@ -71,6 +68,13 @@ class Packer {
   bool ends_with_token(bool whole, size_t tokens) const {
     if (spec_.end == TextEnd::kIfEmpty) return tokens == 0;
     return whole || spec_.end == TextEnd::kAlways;
+  }
+  // Behind the first text and the token that ends it.
+  void add_pair(TokenIds pair) {
+    for (int64_t more = 1; more < spec_.pair_separators; ++more) push(spec_.specials.sep, 0);
+    const int64_t type = spec_.pair_types ? 1 : 0;
+    for (const int32_t id : pair) push(id, type);
+    if (spec_.end == TextEnd::kAlways) push(spec_.specials.sep, type);
   }
   void push(int32_t id, int64_t type) {
     batch_.tokens.push_back(id);

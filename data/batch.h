@@ -48,6 +48,8 @@ struct PackSpec {
   // False for models whose texts just begin (GPT-2): no [CLS]; specials.sep is the token that ends a text.
   bool marks_begin = true;
   TextEnd end = TextEnd::kAlways;
+  int64_t pair_separators = 1;  // [SEP] tokens between the texts of a pair
+  bool pair_types = true;       // the second text of a pair has token type 1, else 0 as the first
 };
 
 // Tokens of a sequence that are not special. UserError("data.max_length") when there is no room for one.

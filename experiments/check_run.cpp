@@ -114,6 +114,10 @@ class RunChecker {
           cat("found ", config_.freeze.layers, ", but the model has ", model.layers, " layers"),
           cat("write at most ", model.layers));
     }
+    if (!config_.task.text_pair.empty() && model.pair_separators == 0) {
+      add("task.text_pair", "task.model", "the model has one token type, pairs need two",
+          "remove it or choose another model");
+    }
     const std::string& kind = config_.task.kind;
     if (!can_learn(model, kind)) {
       add("task.kind", "task.model", wrong_model_text(model, kind), wrong_model_remedy(model));

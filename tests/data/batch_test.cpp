@@ -89,6 +89,26 @@ TEST(Pack, APairIsClsTextSepPairSep) {
   EXPECT_EQ(batch.positions, (std::vector<int64_t>{0, 1, 2, 3, 4, 5}));
 }
 
+// <s> A </s></s> B </s>, as transformers' RobertaTokenizer has it; DistilBERT's is BERT's without types.
+TEST(Pack, APairMayHaveMoreTokensBetweenAndNoTypes) {
+  FakeCorpus corpus;
+  corpus.texts = {{10, 11}, counting(10, 30)};
+  corpus.pairs = {{20}, counting(50, 30)};
+  PackSpec spec = spec_of(16, "pair");
+  spec.pair_types = false;
+  EXPECT_EQ(pack(corpus, spec, {0}).tokens, (std::vector<int64_t>{2, 10, 11, 3, 20, 3}));
+  EXPECT_EQ(pack(corpus, spec, {0}).token_types, std::vector<int64_t>(6, 0));
+  spec.pair_separators = 2;
+  const Batch batch = pack(corpus, spec, {0, 1});
+  EXPECT_EQ(batch.tokens, (std::vector<int64_t>{2, 10, 11, 3,  3,  20, 3,  //
+                                                2, 10, 11, 12, 13, 14, 15, 3, 3, 50, 51, 52, 53, 54, 55, 3}));
+  EXPECT_EQ(batch.token_types, std::vector<int64_t>(23, 0));
+  for (int64_t document = 0; document < 2; ++document) {
+    EXPECT_EQ(packed_length(corpus, spec, document),
+              batch.boundaries[static_cast<size_t>(document) + 1] - batch.boundaries[static_cast<size_t>(document)]);
+  }
+}
+
 TEST(Pack, AnEmptyBatchHasOneBoundary) {
   const Batch batch = pack(FakeCorpus(), spec_of(16), {});
   EXPECT_EQ(batch.boundaries, std::vector<int64_t>{0});

@@ -153,6 +153,28 @@ TEST(Tasks, PairsNeedAModelThatTellsThemApart) {
   expect_error(request, "task.text_pair");
 }
 
+// RoBERTa and DistilBERT tell the texts of a pair apart by what stands between them.
+TEST(Tasks, RelativesTakePairsWithoutTokenTypes) {
+  const auto corpus = random_corpus(4, 3);
+  for (const auto& [architecture, more] : {std::pair<const char*, size_t>{"distilbert", 0}, {"roberta", 1}}) {
+    TaskRequest request = request_for("classification");
+    request.task.text_pair = "pair";
+    const size_t bert = make_task(request)->make_batch(*corpus, Split::kTrain, {0}, 0).tokens.size();
+    request.model.architecture = architecture;
+    request.model.config = {{"vocab_size", 64}, {"max_position_embeddings", 40}};
+    if (more > 0) {
+      request.model.config.update({{"hidden_size", 16}, {"num_hidden_layers", 1}, {"num_attention_heads", 2}});
+    } else {
+      request.model.config.update({{"dim", 16}, {"hidden_dim", 32}, {"n_layers", 1}, {"n_heads", 2}});
+    }
+    const auto task = make_task(request);
+    const Batch batch = task->make_batch(*corpus, Split::kTrain, {0}, 0);
+    EXPECT_EQ(batch.tokens.size(), std::min<size_t>(24, bert + more)) << architecture;
+    EXPECT_EQ(batch.token_types, std::vector<int64_t>(batch.tokens.size(), 0)) << architecture;
+    EXPECT_TRUE(std::isfinite(task->loss_sum(batch, {}).item<double>())) << architecture;
+  }
+}
+
 TEST_P(EveryTask, ScoresTheSameAfterWritingAndLoading) {
   const auto corpus = random_corpus(12, 3);
   const auto task = make_task(request_for(GetParam()));

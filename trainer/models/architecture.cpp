@@ -24,16 +24,19 @@ Architecture read_kind(const std::string& type, const nlohmann::json& json, cons
 
 ModelTraits traits(const BertConfig& config) {
   const BertNames& names = names_of(config.family);
-  // RoBERTa's tokenizer marks no second text, whatever config.json says.
-  const bool tells_texts_apart = config.family == BertFamily::kBert || config.family == BertFamily::kElectra;
+  // The tokenizers of RoBERTa and DistilBERT give a second text no type of its own, whatever config.json says.
+  const bool has_types = config.family == BertFamily::kBert || config.family == BertFamily::kElectra;
+  int64_t separators = config.family == BertFamily::kRoberta ? 2 : 1;
+  if (has_types && config.type_vocab_size < 2) separators = 0;
   return {names.model_type,
           config.vocab_size,
           config.hidden_size,
           config.num_hidden_layers,
           config.max_position_embeddings - config.first_position(),
-          tells_texts_apart ? config.type_vocab_size : 1,
+          has_types ? config.type_vocab_size : 1,
           false,
-          names.decoder != nullptr};
+          names.decoder != nullptr,
+          separators};
 }
 
 ModelTraits traits(const Gpt2Config& config) {

