@@ -15,6 +15,7 @@
 #include "experiments/results.h"
 #include "launcher/answer.h"
 #include "launcher/engine/models.h"
+#include "launcher/output.h"
 #include "launcher/program.h"
 #include "trainer/parallel/communicator.h"
 #include "trainer/tasks/task.h"
@@ -90,13 +91,13 @@ class PredictionLines {
       text_ += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     }
   }
-  // Collective. The file appears whole.
-  void write(const std::string& path, Communicator& ranks) const {
+  // Collective.
+  void write(const OutputPlace& place, Communicator& ranks) const {
     const std::vector<std::string> parts = ranks.all_gather(text_);
     if (!ranks.first()) return;
-    const std::string whole = join(parts, "");
-    write_file_durably(path + ".writing", whole);
-    rename_durably(path + ".writing", path);
+    Output output(place);
+    for (const std::string& part : parts) output.write(part);
+    output.finish();
   }
 
  private:
@@ -158,12 +159,13 @@ int evaluate(const Command& command) {
   }
   if (split == Split::kValidation && was_trained_on_validation(location, corpus->folder()) && ranks->first())
     log_warning("the model was trained on this split too: its scores there say nothing about other texts");
+  const OutputPlace predictions = output_place(command.value("predictions"), "predictions");
   const auto task = load_task(location, nullptr);
   PredictionLines lines(*task, *corpus, split);
   std::function<void(const Batch&)> on_batch;
   if (command.has("predictions")) on_batch = [&](const Batch& batch) { lines.add(batch); };
   const Evaluation evaluation = run_evaluation(*task, *task->examples_of(corpus), split, *ranks, on_batch);
-  if (on_batch) lines.write(absolute_path(command.value("predictions")), *ranks);
+  if (on_batch) lines.write(predictions, *ranks);
   nlohmann::json answer = {{"schema", 1},
                            {"model", model},
                            {"corpus", corpus->folder()},

@@ -7,9 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <memory>
 
-#include "core/durable.h"
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/path.h"
@@ -19,44 +17,22 @@
 #include "launcher/engine/models.h"
 #include "launcher/engine/predict_file.h"
 #include "launcher/engine/predictor.h"
+#include "launcher/output.h"
 #include "launcher/program.h"
 #include "launcher/shared_work.h"
 
 namespace broadsheet {
 namespace {
 
-// A file that appears whole at the end, or standard output.
-class Output {
- public:
-  explicit Output(const std::string& path) : path_(path) {
-    if (path_.empty()) return;
-    unlink((path_ + ".writing").c_str());
-    file_ = std::make_unique<DurableFile>(path_ + ".writing");
-  }
-  void write(const std::string& line) {
-    if (file_) {
-      file_->write(line);
-    } else {
-      print_text(line);
-    }
-  }
-  void finish() {
-    if (!file_) return;
-    file_->close();
-    file_.reset();
-    rename_durably(path_ + ".writing", path_);
-  }
-
- private:
-  std::string path_;
-  std::unique_ptr<DurableFile> file_;
-};
-
 // A line more of the file at `path`.
 void append_line(const std::string& path, const std::string& line) {
   std::ofstream file(path, std::ios::app);
   file << line;
   if (!file.flush()) throw RunError("io.write", cat(path, ": cannot be written"), "is the folder writable?");
+}
+
+OutputPlace output_of(const Command& command) {
+  return output_place(command.value("output"), "output");
 }
 
 void print_prediction(const Prediction& prediction) {
@@ -106,7 +82,7 @@ PredictCounts predict_to_file(const Command& command, const std::string& input) 
   PredictFileRequest request;
   request.model = absolute_path(command.positionals[0]);
   request.input = absolute_path(input);
-  request.output = absolute_path(command.value("output"));
+  request.output = output_of(command).path;
   request.task = workers_of_job();
   request.incarnation = job_incarnation();
   request.ranks = command.number("ranks", 1, 1024).value_or(1);
@@ -120,7 +96,7 @@ PredictCounts predict_to_file(const Command& command, const std::string& input) 
 // From standard input, or to standard output: by this process alone, from beginning to end.
 PredictCounts predict_stream(const Command& command, const std::string& input, std::istream& from) {
   Predictor predictor = open_predictor(command);
-  Output output(command.has("output") ? absolute_path(command.value("output")) : "");
+  Output output(output_of(command));
   unlink(rejects_of(input).c_str());
   Progress progress("predicting", "lines", 0);
   LineStream lines(from, 1);
@@ -138,9 +114,10 @@ PredictCounts predict_stream(const Command& command, const std::string& input, s
   return counts;
 }
 
-// What comes out of a pipe can only be read once.
+// What comes out of a pipe can only be read once, and what goes into one only written in order.
 bool from_file_to_file(const Command& command) {
-  return command.has("output") && std::filesystem::is_regular_file(command.value("input"));
+  return command.has("output") && !output_of(command).is_stream &&
+         std::filesystem::is_regular_file(command.value("input"));
 }
 
 void check_options(const Command& command) {

@@ -1,7 +1,6 @@
 // report: a page about each run.
 #include "experiments/report.h"
 
-#include "core/durable.h"
 #include "core/errors.h"
 #include "core/path.h"
 #include "core/text.h"
@@ -9,6 +8,7 @@
 #include "experiments/sweep/sweep_results.h"
 #include "launcher/answer.h"
 #include "launcher/front/actions.h"
+#include "launcher/output.h"
 
 namespace broadsheet {
 
@@ -45,8 +45,11 @@ int do_report(const Command& command) {
   for (const std::string& argument : command.positionals) {
     const std::string folder = absolute_path(argument);
     if (command.has("output")) {
-      reports.push_back(absolute_path(command.value("output")));
-      write_file_durably(reports.back(), page_of(folder));
+      const OutputPlace place = output_place(command.value("output"), "output");
+      Output output(place);
+      output.write(page_of(folder));
+      output.finish();
+      reports.push_back(place.path);
     } else {
       reports.push_back(is_sweep_folder(folder) ? write_sweep_report(folder) : write_run_report(folder));
     }

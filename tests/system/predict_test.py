@@ -1,5 +1,6 @@
 """predict over a file: shared by processes, killed, and gone on with."""
 import json
+import os
 import pathlib
 import random
 import shutil
@@ -115,6 +116,29 @@ class Predict(unittest.TestCase):
         done = broadsheet("predict", self.model, "--input", self.folder / "other/in.jsonl", "--output", self.folder / "changed.jsonl")
         self.assertEqual(done.returncode, DONE, done.stderr)
         self.assertEqual(len((self.folder / "changed.jsonl").read_text().splitlines()), 6)
+
+    def test_what_is_no_file_is_written_to_and_not_replaced(self):
+        folder, few = self.folder / "places", self.folder / "few.jsonl"
+        folder.mkdir()
+        few.write_text("\n".join(json.dumps({"comment": "the day"}) for _ in range(40)))
+        (folder / "kept.jsonl").write_text("old")
+        (folder / "link.jsonl").symlink_to("kept.jsonl")
+        self.assertEqual(broadsheet("predict", self.model, "--input", few, "--output", folder / "link.jsonl").returncode, DONE)
+        self.assertTrue((folder / "link.jsonl").is_symlink())
+        wanted = (folder / "kept.jsonl").read_text()
+        self.assertEqual(len(wanted.splitlines()), 40)
+
+        os.mkfifo(folder / "pipe")
+        with subprocess.Popen(["cat", folder / "pipe"], stdout=subprocess.PIPE, text=True) as reader:
+            done = broadsheet("predict", self.model, "--input", few, "--output", folder / "pipe")
+            self.assertEqual(done.returncode, DONE, done.stderr)
+            self.assertEqual(reader.communicate(timeout=harness.PATIENCE)[0], wanted)
+        self.assertTrue((folder / "pipe").is_fifo())
+        done = broadsheet("predict", self.model, "--input", few, "--output", folder)
+        self.assertEqual(done.returncode, USER)
+        self.assertIn("is a folder; name a file in it", done.stderr)
+        done = broadsheet("predict", self.model, "--input", few, "--output", folder / "pipe", "--ranks", "2")
+        self.assertEqual(done.returncode, USER)
 
     def test_wrong_use_names_the_remedy(self):
         for wrong in (["--input", "-", "--output", self.folder / "x", "--ranks", "2"], ["--text", "the", "--ranks", "2"],
