@@ -115,6 +115,13 @@ bool BpeTokenizer::continues_word(int32_t id) const {
   return !bytes.empty() && gpt2_words().begins_within_word(bytes);
 }
 
+int64_t BpeTokenizer::byte_count(int32_t id) const {
+  if (id < 0 || id >= vocab_size() || added_.skipped(id)) return 0;
+  const size_t at = static_cast<size_t>(id);
+  const bool ordinary = at < bytes_.size() && !bytes_[at].empty();
+  return static_cast<int64_t>(ordinary ? bytes_[at].size() : tokens_[at].size());
+}
+
 std::string BpeTokenizer::compute_fingerprint() const {
   TokenizerFingerprint fingerprint;
   fingerprint.add("broadsheet byte-level bpe 1");

@@ -42,6 +42,7 @@ class BpeTokenizer : public Tokenizer {
   // True for tokens that begin with a letter, a digit or a part of a character: those are within a word, or begin one
   // that no space is before.
   bool continues_word(int32_t id) const override;
+  int64_t byte_count(int32_t id) const override;
   const std::string& fingerprint() const override { return fingerprint_; }
 
  private:

@@ -32,6 +32,8 @@ class Tokenizer {
   virtual SpecialTokens special_tokens() const = 0;
   // True where the id continues a word ("##ing"); whole-word masking asks.
   virtual bool continues_word(int32_t id) const = 0;
+  // How many bytes of UTF-8 the id stands for, special tokens for none; -1: the tokenizer keeps less than the text.
+  virtual int64_t byte_count(int32_t /*id*/) const { return -1; }
   // SHA-256 over the vocabulary and every option that changes ids, but not over the file's bytes: vocab.txt (or
   // vocab.json and merges.txt) and tokenizer.json of one model agree. A corpus records it, and a run refuses a corpus
   // made with another.

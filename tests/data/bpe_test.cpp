@@ -149,6 +149,18 @@ TEST_F(BpeTest, MergesTheBytesOfEachWord) {
   EXPECT_EQ(tokenizer->encode(""), Ids{});
 }
 
+TEST_F(BpeTest, CountsTheBytesThatATokenStandsFor) {
+  const auto tokenizer = load(usual());
+  for (const std::string text : {" tax", "新 line\n", "\xF0\x9F\x98\x80 x"}) {
+    int64_t bytes = 0;
+    for (const int32_t id : tokenizer->encode(text)) bytes += tokenizer->byte_count(id);
+    EXPECT_EQ(bytes, static_cast<int64_t>(text.size())) << text;
+  }
+  for (size_t id = 0; id < kSpecial.size(); ++id) EXPECT_EQ(tokenizer->byte_count(static_cast<int32_t>(id)), 0) << id;
+  EXPECT_EQ(tokenizer->byte_count(-1), 0);
+  EXPECT_EQ(tokenizer->byte_count(tokenizer->vocab_size()), 0);
+}
+
 TEST_F(BpeTest, FindsSpecialTokensInTheText) {
   const auto tokenizer = load(usual());
   EXPECT_EQ(tokens(*tokenizer, "tax<mask>ne"), (Words{"tax", "<mask>", "ne"}));

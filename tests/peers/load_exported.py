@@ -10,6 +10,7 @@
 """
 
 import json
+import math
 import os
 import pathlib
 import random
@@ -143,7 +144,12 @@ def check_causal_lm(folder, documents, predictions, max_length):
         ids = ids[:max_length - 2] if len(ids) > max_length - 2 else ids + [tokenizer.eos_token_id]
         ids = torch.tensor([ids])
         with torch.no_grad():
-            difference = abs(float(model(ids, labels=ids).loss) - prediction["loss"])
+            loss = float(model(ids, labels=ids).loss)
+            difference = abs(loss - prediction["loss"])
+        # Every character of a token in the byte alphabet is a byte.
+        size = sum(len(token) for token in tokenizer.convert_ids_to_tokens(ids[0, 1:]) if token != END)
+        bits = loss * (ids.shape[1] - 1) / math.log(2) / size
+        assert abs(bits - prediction["bits_per_byte"]) <= TOLERANCE * 2, f"{document}: {bits} {prediction}"
         assert prediction["predicted_tokens"] == ids.shape[1] - 1, (document, prediction)
         assert difference <= TOLERANCE, f"{document}: {prediction}: differs by {difference}"
         largest = max(largest, difference)

@@ -67,6 +67,7 @@ class Causal(SystemTest):
         self.assertLess(after["loss"], before["loss"] - 1)
         self.assertAlmostEqual(after["perplexity"], math.exp(after["loss"]), delta=1e-3)
         self.assertEqual(before["predicted_tokens"], after["predicted_tokens"])
+        self.assertAlmostEqual(after["bits_per_byte"] / before["bits_per_byte"], after["loss"] / before["loss"], delta=1e-6)
 
         killed = Run(self.work, "killed")
         pid = killed.ranks()[1]

@@ -57,9 +57,19 @@ TEST(Metrics, PerplexityIsTheExponentialOfTheMeanOverMaskedTokens) {
   EXPECT_EQ(values.at("examples"), 7);
 }
 
+TEST(Metrics, BitsPerByteAreOfTheWholeText) {
+  LanguageModelMetrics metrics("predicted_tokens", true), other("predicted_tokens", true);
+  metrics.add(at::tensor(at::ArrayRef<float>({1.0F, 2.0F})), 1, 9);
+  other.add(at::tensor(at::ArrayRef<float>({3.0F})), 1, 3);
+  metrics.merge(other.state());
+  EXPECT_DOUBLE_EQ(metrics.compute().at("bits_per_byte"), 6 / std::log(2.0) / 12);
+  EXPECT_FALSE(LanguageModelMetrics("masked_tokens").compute().contains("bits_per_byte"));
+}
+
 TEST(Metrics, WithoutExamplesNothingIsClaimed) {
   EXPECT_TRUE(std::isnan(RegressionMetrics().compute().at("mse")));
   EXPECT_TRUE(std::isnan(LanguageModelMetrics("masked_tokens").compute().at("perplexity")));
+  EXPECT_TRUE(std::isnan(LanguageModelMetrics("predicted_tokens", true).compute().at("bits_per_byte")));
   EXPECT_EQ(RegressionMetrics().compute().at("examples"), 0);
 }
 

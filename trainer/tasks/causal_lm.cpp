@@ -43,8 +43,8 @@ class CausalLm : public LanguageModelTask {
   }
 
   void measure(const Batch& batch, const PackedInput& input, Metrics& metrics) override {
-    static_cast<LanguageModelMetrics&>(metrics).add(nll(batch, input),
-                                                    static_cast<int64_t>(first_pieces(batch).size()));
+    static_cast<LanguageModelMetrics&>(metrics).add(nll(batch, input), static_cast<int64_t>(first_pieces(batch).size()),
+                                                    bytes_of(batch.labels));
   }
 
   // How well the model foresees each text.
@@ -52,12 +52,14 @@ class CausalLm : public LanguageModelTask {
     Batch batch = packed;
     add_targets(batch);
     const at::Tensor terms = nll(batch, input).contiguous();
-    const auto* next = terms.const_data_ptr<float>();
+    const auto* const first = terms.const_data_ptr<float>();
+    const float* next = first;
     std::vector<LanguageModelMetrics> sums;
     for (size_t s = 0; s < batch.documents.size(); ++s) {
-      if (s == 0 || batch.documents[s] != batch.documents[s - 1]) sums.emplace_back(counted_);
+      if (s == 0 || batch.documents[s] != batch.documents[s - 1]) sums.push_back(new_metrics());
       const int64_t count = std::max<int64_t>(0, batch.boundaries[s + 1] - batch.boundaries[s] - 1);
-      sums.back().add(at::from_blob(const_cast<float*>(next), {count}, at::kFloat), 1);
+      const auto labels = std::span<const int64_t>(batch.labels).subspan(static_cast<size_t>(next - first), count);
+      sums.back().add(at::from_blob(const_cast<float*>(next), {count}, at::kFloat), 1, bytes_of(labels));
       next += count;
     }
     std::vector<Prediction> predictions;

@@ -14,22 +14,27 @@ double ratio(double numerator, double denominator) {
 
 }  // namespace
 
-void LanguageModelMetrics::add(const at::Tensor& nll, int64_t examples) {
+void LanguageModelMetrics::add(const at::Tensor& nll, int64_t examples, int64_t bytes) {
   nll_ += nll.to(at::kDouble).sum().item<double>();
   tokens_ += static_cast<double>(nll.numel());
   examples_ += static_cast<double>(examples);
+  bytes_ += static_cast<double>(bytes);
 }
 
 void LanguageModelMetrics::merge(const std::vector<double>& state) {
-  BROADSHEET_ASSERT(state.size() == 3);
+  BROADSHEET_ASSERT(state.size() == 4);
   nll_ += state[0];
   tokens_ += state[1];
   examples_ += state[2];
+  bytes_ += state[3];
 }
 
 std::map<std::string, double> LanguageModelMetrics::compute() const {
   const double loss = ratio(nll_, tokens_);
-  return {{"loss", loss}, {"perplexity", std::exp(loss)}, {counted_, tokens_}, {"examples", examples_}};
+  std::map<std::string, double> values = {
+      {"loss", loss}, {"perplexity", std::exp(loss)}, {counted_, tokens_}, {"examples", examples_}};
+  if (counts_bytes_) values["bits_per_byte"] = ratio(nll_ / std::log(2.0), bytes_);
+  return values;
 }
 
 void RegressionMetrics::add(const at::Tensor& predictions, const std::vector<float>& targets) {

@@ -13,19 +13,22 @@
 namespace broadsheet {
 
 // "loss": mean negative log-likelihood of the predicted tokens; "perplexity": its exponential; and how many they are,
-// under the name `counted`.
+// under the name `counted`. With counts_bytes "bits_per_byte": the whole negative log-likelihood, in bits, by the bytes
+// of the predicted text, which models with different vocabularies can be compared by.
 class LanguageModelMetrics : public Metrics {
  public:
-  explicit LanguageModelMetrics(std::string counted) : counted_(std::move(counted)) {}
-  // nll: [predicted], float32, in nats.
-  void add(const at::Tensor& nll, int64_t examples);
-  std::vector<double> state() const override { return {nll_, tokens_, examples_}; }
+  explicit LanguageModelMetrics(std::string counted, bool counts_bytes = false)
+      : counted_(std::move(counted)), counts_bytes_(counts_bytes) {}
+  // nll: [predicted], float32, in nats; bytes: of the predicted tokens.
+  void add(const at::Tensor& nll, int64_t examples, int64_t bytes = 0);
+  std::vector<double> state() const override { return {nll_, tokens_, examples_, bytes_}; }
   void merge(const std::vector<double>& state) override;
   std::map<std::string, double> compute() const override;
 
  private:
   std::string counted_;
-  double nll_ = 0, tokens_ = 0, examples_ = 0;
+  bool counts_bytes_;
+  double nll_ = 0, tokens_ = 0, examples_ = 0, bytes_ = 0;
 };
 
 // "mse" (and "loss", the same), "mae", "pearson". Means and central moments, merged as in Chan, Golub and LeVeque,
