@@ -20,10 +20,12 @@ struct Batch {
   std::vector<int64_t> examples;     // [sequences] number in their split: keys of the random streams
   std::vector<int64_t> documents;    // [sequences] whose they are: several of a document are its pieces, in order
   // What the task predicts; which of them is filled depends on the task.
-  std::vector<int64_t> labels;     // classification: [sequences], of several labels each [sequences * labels] 0 or 1;
-                                   // masked LM: [masked] original ids; causal LM: next ids
-  std::vector<float> targets;      // regression: [sequences]
-  std::vector<int64_t> loss_rows;  // masked and causal LM: rows of `tokens` that the loss looks at
+  std::vector<int64_t> labels;       // classification: [sequences], of several labels each [sequences * labels] 0 or 1;
+                                     // masked LM: [masked] original ids; causal LM: next ids; tagging: [words] tags
+  std::vector<float> targets;        // regression: [sequences]
+  std::vector<int64_t> loss_rows;    // masked and causal LM: rows of `tokens` that the loss looks at; tagging: [words]
+                                     // the first row of each, or -1: it was cut away, or is part of the word before it
+  std::vector<int64_t> word_counts;  // tagging: [sequences] how many words each has
   // What a frozen trunk makes of each sequence, where it is kept (data/feature_store.h): [sequences, width]; else
   // empty.
   std::vector<float> features;

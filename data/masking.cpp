@@ -5,6 +5,7 @@
 
 #include "core/errors.h"
 #include "core/random.h"
+#include "data/word_alignment.h"
 
 namespace broadsheet {
 namespace {
@@ -144,19 +145,9 @@ WordMarks marks_of(const Batch& batch, const Tokenizer& tokenizer) {
 
 void mark_words(const Batch& batch, int64_t sequence, const std::vector<std::string>& words, const Tokenizer& tokenizer,
                 WordMarks& marks) {
-  const SpecialTokens specials = tokenizer.special_tokens();
-  auto row = static_cast<size_t>(batch.boundaries[static_cast<size_t>(sequence)]);
-  auto end = static_cast<size_t>(batch.boundaries[static_cast<size_t>(sequence) + 1]);
-  if (row < end && batch.tokens[row] == specials.cls) ++row;
-  if (row < end && batch.tokens[end - 1] == specials.sep) --end;
-  std::vector<int32_t> ids;
-  for (const std::string& word : words) {
-    ids.clear();
-    tokenizer.encode_into(word, ids);
-    const size_t count = std::min(ids.size(), end - row);  // the last word may be cut
-    if (!std::equal(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(count), batch.tokens.begin() + row)) return;
-    for (size_t i = 0; i < count; ++i) marks[row + i] = i > 0 ? 1 : 0;
-    row += count;
+  for (const WordTokens& word : align_words(batch, sequence, words, tokenizer)) {
+    for (int64_t row = word.begin; row < word.end && !word.inside; ++row)
+      marks[static_cast<size_t>(row)] = row > word.begin ? 1 : 0;
   }
 }
 

@@ -39,6 +39,7 @@ class RunChecker {
     } else {
       check_field(corpus, "task.label", config_.task.label, {FieldKind::kLabel}, "label");
     }
+    check_field(corpus, "task.tags", config_.task.tags, {FieldKind::kTags}, "tags");
     check_class_weights(corpus);
     check_field(corpus, "task.score", config_.task.score, {FieldKind::kScore, FieldKind::kNumber}, "score or number");
     for (const Split split : {Split::kTrain, Split::kValidation}) {

@@ -69,7 +69,8 @@ bool lower_is_better(const std::string& metric) {
   return kNames.count(metric) != 0;
 }
 bool is_row_count(const std::string& metric) {
-  static const std::set<std::string> kNames = {"examples", "tokens", "masked_tokens", "predicted_tokens", "support"};
+  static const std::set<std::string> kNames = {"examples",     "tokens",         "masked_tokens", "predicted_tokens",
+                                               "tagged_words", "left_out_words", "support"};
   return kNames.count(metric) != 0;
 }
 

@@ -12,7 +12,8 @@ namespace broadsheet {
 namespace {
 
 bool is_count(const std::string& name) {
-  return name == "examples" || name == "tokens" || name == "masked_tokens" || name == "predicted_tokens";
+  return name == "examples" || name == "tokens" || name == "masked_tokens" || name == "predicted_tokens" ||
+         name == "tagged_words" || name == "left_out_words";
 }
 
 nlohmann::json to_json(const SplitResults& split) {

@@ -148,20 +148,20 @@ const Section<TrainConfig>& train_section() {
 }
 
 const Section<ValidationConfig>& validation_section() {
-  static const Choices metrics = {
-      {"loss", "perplexity", "accuracy", "macro_f1", "micro_f1", "auc", "calibration_error", "mae", "mse", "pearson"},
-      {},
-      {{"eval_loss", "loss"},
-       {"f1", "macro_f1"},
-       {"f1_macro", "macro_f1"},
-       {"f1_micro", "micro_f1"},
-       {"roc_auc", "auc"},
-       {"ece", "calibration_error"},
-       {"eval_f1", "macro_f1"},
-       {"eval_accuracy", "accuracy"},
-       {"acc", "accuracy"},
-       {"ppl", "perplexity"},
-       {"pearsonr", "pearson"}}};
+  static const Choices metrics = {{"loss", "perplexity", "bits_per_byte", "accuracy", "macro_f1", "micro_f1", "f1",
+                                   "precision", "recall", "auc", "calibration_error", "mae", "mse", "pearson"},
+                                  {},
+                                  {{"eval_loss", "loss"},
+                                   {"f1_macro", "macro_f1"},
+                                   {"f1_micro", "micro_f1"},
+                                   {"roc_auc", "auc"},
+                                   {"ece", "calibration_error"},
+                                   {"eval_f1", "macro_f1"},
+                                   {"eval_accuracy", "accuracy"},
+                                   {"acc", "accuracy"},
+                                   {"ppl", "perplexity"},
+                                   {"bpb", "bits_per_byte"},
+                                   {"pearsonr", "pearson"}}};
   static const auto section =
       Section<ValidationConfig>()
           .key("every_steps", &ValidationConfig::every_steps, integer(0, kMost),
@@ -170,7 +170,7 @@ const Section<ValidationConfig>& validation_section() {
                "Validates after every so many epochs; parts are allowed.")
           .key("metric", &ValidationConfig::metric, one_of(metrics),
                "Chooses the best weights. Without it macro_f1 for classification (mae for classes "
-               "in order), mse for regression, loss for masked_lm and causal_lm.")
+               "in order), f1 of whole names for tagging, mse for regression, loss for masked_lm and causal_lm.")
           .key("early_stopping", &ValidationConfig::early_stopping, nested(early_stopping_section()),
                "When to end before the last step.")
           .check(check_validation);
@@ -224,13 +224,16 @@ std::vector<std::string> metrics_of(const TaskConfig& task) {
     return {"macro_f1", "accuracy", "micro_f1", "auc", "calibration_error", "loss"};
   }
   if (task.kind == "regression") return {"mse", "mae", "pearson", "loss"};
-  if (task.kind == "masked_lm" || task.kind == "causal_lm") return {"loss", "perplexity"};
+  if (task.kind == "tagging") return {"f1", "macro_f1", "precision", "recall", "accuracy", "loss"};
+  if (task.kind == "masked_lm") return {"loss", "perplexity"};
+  if (task.kind == "causal_lm") return {"loss", "perplexity", "bits_per_byte"};
   return {};
 }
 
 bool higher_is_better(const std::string& metric) {
-  const std::vector<std::string> higher = {"accuracy", "macro_f1", "micro_f1", "pearson", "auc"};
-  const std::vector<std::string> lower = {"loss", "perplexity", "mae", "mse", "calibration_error"};
+  const std::vector<std::string> higher = {"accuracy",  "macro_f1", "micro_f1", "f1",
+                                           "precision", "recall",   "pearson",  "auc"};
+  const std::vector<std::string> lower = {"loss", "perplexity", "bits_per_byte", "mae", "mse", "calibration_error"};
   if (std::find(higher.begin(), higher.end(), metric) != higher.end()) return true;
   if (std::find(lower.begin(), lower.end(), metric) != lower.end()) return false;
   throw UserError({"validation.metric",

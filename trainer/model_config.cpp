@@ -60,7 +60,7 @@ void check_masking(const TaskConfig& task, const std::string& prefix, ConfigRead
   static const TaskConfig kDefault;
   const std::pair<const char*, bool> given[] = {{"mlm_probability", task.mlm_probability != kDefault.mlm_probability},
                                                 {"masking", task.masking != kDefault.masking},
-                                                {"words", task.words != kDefault.words}};
+                                                {"words", task.words != kDefault.words && task.kind != "tagging"}};
   for (const auto& [name, other] : given) {
     const std::string key = join_key(prefix, name);
     if (!task.kind.empty() && task.kind != "masked_lm" && other && reader.given(key) != nullptr)
@@ -100,6 +100,16 @@ void check_classification(const TaskConfig& task, const std::string& prefix, Con
   }
 }
 
+void check_tagging_task(const TaskConfig& task, const std::string& prefix, ConfigReader& reader) {
+  if (task.kind != "tagging") return;
+  if (task.words.empty()) {
+    reader.fault(join_key(prefix, "words"), "config.required", "missing, wanted the name of the corpus's words field",
+                 "kind: tagging needs words: FIELD, a list field with the words that the tags are of");
+  }
+  if (!task.text_pair.empty())
+    reader.fault(join_key(prefix, "text_pair"), "config.conflict", "tagging reads one text", "remove it");
+}
+
 void check_task(const TaskConfig& task, const std::string& prefix, ConfigReader& reader) {
   struct Need {
     const char* kind;
@@ -107,7 +117,8 @@ void check_task(const TaskConfig& task, const std::string& prefix, ConfigReader&
     const std::string TaskConfig::*member;
   };
   static constexpr Need kNeeds[] = {{"classification", "label", &TaskConfig::label},
-                                    {"regression", "score", &TaskConfig::score}};
+                                    {"regression", "score", &TaskConfig::score},
+                                    {"tagging", "tags", &TaskConfig::tags}};
   for (const Need& need : kNeeds) {
     const std::string key = join_key(prefix, need.key);
     if (task.kind == need.kind && (task.*need.member).empty()) {
@@ -125,6 +136,7 @@ void check_task(const TaskConfig& task, const std::string& prefix, ConfigReader&
     reader.fault(join_key(prefix, "text_pair"), "config.conflict", cat(task.kind, " reads one text"), "remove it");
   }
   check_masking(task, prefix, reader);
+  check_tagging_task(task, prefix, reader);
 }
 
 ConfigType<ClassWeightsConfig> class_weights_type() {
@@ -198,8 +210,8 @@ ConfigType<FreezeConfig> freeze_type() {
 }
 
 const Section<TaskConfig>& task_section() {
-  static const Choices kinds = {{"masked_lm", "causal_lm", "classification", "regression"},
-                                {"generation", "tagging", "ctr", "recommendation", "retrieval"},
+  static const Choices kinds = {{"masked_lm", "causal_lm", "classification", "regression", "tagging"},
+                                {"generation", "ctr", "recommendation", "retrieval"},
                                 {{"mlm", "masked_lm"},
                                  {"masked-lm", "masked_lm"},
                                  {"fill-mask", "masked_lm"},
@@ -208,6 +220,8 @@ const Section<TaskConfig>& task_section() {
                                  {"language-modeling", "causal_lm"},
                                  {"text-classification", "classification"},
                                  {"sequence_classification", "classification"},
+                                 {"token-classification", "tagging"},
+                                 {"ner", "tagging"},
                                  {"sentiment", "classification"}}};
   static const auto section =
       Section<TaskConfig>()
@@ -226,7 +240,11 @@ const Section<TaskConfig>& task_section() {
                "masked_lm: what is chosen together: tokens, all tokens of a word, or spans of 1 to 10 words.")
           .key(
               "words", &TaskConfig::words, text(),
-              "masked_lm: the corpus's list field with each text's words, for languages whose tokens do not tell them.")
+              "masked_lm: the corpus's list field with each text's words, for languages whose tokens do not tell them; "
+              "tagging: the words that the tags are of.")
+          .key("tags", &TaskConfig::tags, text(),
+               "tagging: the corpus's tags field, one tag for each word: B-TYPE begins a name, I-TYPE goes on with it, "
+               "O is none.")
           .key("problem", &TaskConfig::problem,
                one_of({{"single", "multi_label", "ordinal"},
                        {},

@@ -30,7 +30,8 @@ TaskRequest task_request(const RunConfig& config, const ShardSet& corpus, std::s
   request.long_documents = long_documents_from_name(config.data.long_documents).value();
   request.seed = config.seed;
   request.dropout = config.train.dropout;
-  if (!config.task.label.empty()) request.classes = corpus.field(config.task.label).classes;
+  const std::string& named = config.task.kind == "tagging" ? config.task.tags : config.task.label;
+  if (!named.empty()) request.classes = corpus.field(named).classes;
   request.class_weights = class_weights(config.task, corpus);
   request.tokenizer = std::move(tokenizer);
   request.weights_follow = weights_follow;

@@ -53,6 +53,7 @@ void set_dropout(Gpt2Config& config, double dropout) {
   config.embd_pdrop = dropout;
   config.attn_pdrop = dropout;
   config.resid_pdrop = dropout;
+  config.classifier_dropout = dropout;
 }
 
 }  // namespace
@@ -105,12 +106,17 @@ std::string wrong_model_remedy(const ModelTraits& model) {
 }
 
 std::string class_with_head(const Architecture& architecture, HeadKind head) {
-  const bool language_model = head == HeadKind::kLanguageModel;
-  if (std::holds_alternative<Gpt2Config>(architecture)) {
-    return language_model ? "GPT2LMHeadModel" : "GPT2ForSequenceClassification";
+  const auto* bert = std::get_if<BertConfig>(&architecture);
+  const std::string prefix = bert != nullptr ? names_of(bert->family).class_prefix : "GPT2";
+  switch (head) {
+    case HeadKind::kLanguageModel:
+      return prefix + (bert != nullptr ? "ForMaskedLM" : "LMHeadModel");
+    case HeadKind::kTokenClassification:
+      return prefix + "ForTokenClassification";
+    case HeadKind::kSequenceClassification:
+      break;
   }
-  return cat(names_of(std::get<BertConfig>(architecture).family).class_prefix,
-             language_model ? "ForMaskedLM" : "ForSequenceClassification");
+  return prefix + "ForSequenceClassification";
 }
 
 }  // namespace broadsheet

@@ -35,6 +35,7 @@ void BertModel::connect(const ModelHeads& heads) {
     pooler_ = linear(names.head_dense);
     classifier_ = linear(names.classifier);
   }
+  if (heads.tags > 0) tagger_ = linear(kTagger);
 }
 
 at::Tensor BertModel::drop(const at::Tensor& rows, const PackedInput& input, const PassContext& pass, int64_t layer,
@@ -86,6 +87,12 @@ at::Tensor BertModel::lm_logits(const at::Tensor& hidden) const {
 at::Tensor BertModel::head_rows(const at::Tensor& hidden, const PackedInput& input) const {
   const std::vector<int64_t> firsts(input.boundaries.begin(), input.boundaries.end() - 1);
   return hidden.index_select(0, at::tensor(at::ArrayRef<int64_t>(firsts), at::kLong).to(hidden.device()));
+}
+
+// DistilBERT's other rate is of the classifier of sequences only.
+double BertModel::tag_dropout() const {
+  const bool own = config_.family != BertFamily::kDistilBert && config_.classifier_dropout;
+  return own ? *config_.classifier_dropout : config_.hidden_dropout_prob;
 }
 
 at::Tensor BertModel::activate_head(const at::Tensor& x) const {

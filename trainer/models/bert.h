@@ -44,6 +44,7 @@ class BertModel : public LanguageModel {
   };
 
   at::Tensor run_trunk(const PackedInput& input, const PassContext& pass) const override;
+  double tag_dropout() const override;
   at::Tensor activate_head(const at::Tensor& x) const;
   void connect(const ModelHeads& heads);
   at::Tensor run_layer(int64_t number, const at::Tensor& hidden, const PackedInput& input,

@@ -55,6 +55,7 @@ std::vector<ParameterSpec> bert_parameters(const BertConfig& config, const Model
     add_dense_specs(specs, names.head_dense, hidden, hidden, kHeadLayer);
     add_dense_specs(specs, names.classifier, heads.labels, hidden, kHeadLayer);
   }
+  if (heads.tags > 0) add_dense_specs(specs, kTagger, heads.tags, hidden, kHeadLayer);
   return specs;
 }
 

@@ -46,13 +46,14 @@ std::vector<ParameterSpec> gpt2_parameters(const Gpt2Config& config, const Model
   if (heads.causal_lm && !config.tie_word_embeddings)
     specs.push_back({.name = "lm_head.weight", .shape = {config.vocab_size, hidden}, .layer = kHeadLayer});
   if (heads.labels > 0) specs.push_back({.name = "score.weight", .shape = {heads.labels, hidden}, .layer = kHeadLayer});
+  if (heads.tags > 0) add_dense_specs(specs, kTagger, heads.tags, hidden, kHeadLayer);
   return specs;
 }
 
 Gpt2Model::Gpt2Model(const Gpt2Config& config, const ModelHeads& heads, const WeightFiles& files, uint64_t seed,
                      ModelValues values)
     : LanguageModel(gpt2_parameters(config, heads)), config_(config) {
-  read_parameters(files, heads.keep_classifier ? "" : "score.", values);
+  read_parameters(files, heads.keep_classifier ? "" : heads.tags > 0 ? "classifier." : "score.", values);
   std::erase_if(report_.unused, is_mask);
   if (heads.causal_lm) std::erase(report_.unused, "lm_head.weight");  // the word embeddings again
   settle(values, seed, config.initializer_range);
@@ -80,6 +81,7 @@ void Gpt2Model::connect(const ModelHeads& heads) {
   last_norm_ = norm_of("transformer.ln_f");
   if (heads.causal_lm) decoder_ = config_.tie_word_embeddings ? token_embeddings_ : tensor("lm_head.weight");
   if (heads.labels > 0) score_ = linear("score");
+  if (heads.tags > 0) tagger_ = linear(kTagger);
 }
 
 at::Tensor Gpt2Model::drop(const at::Tensor& rows, const PackedInput& input, const PassContext& pass, int64_t layer,

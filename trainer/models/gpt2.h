@@ -44,6 +44,7 @@ class Gpt2Model : public LanguageModel {
   };
 
   at::Tensor run_trunk(const PackedInput& input, const PassContext& pass) const override;
+  double tag_dropout() const override { return config_.classifier_dropout; }
   void connect(const ModelHeads& heads);
   at::Tensor run_layer(int64_t number, const at::Tensor& hidden, const PackedInput& input,
                        const PassContext& pass) const;

@@ -18,6 +18,8 @@ Gpt2Config read_gpt2_config(const nlohmann::json& json, const std::string& sourc
   reader.number("embd_pdrop", 0, 1, config.embd_pdrop);
   reader.number("attn_pdrop", 0, 1, config.attn_pdrop);
   reader.number("resid_pdrop", 0, 1, config.resid_pdrop);
+  reader.number("hidden_dropout", 0, 1, config.classifier_dropout);  // GPT-2's other name of the next
+  reader.number("classifier_dropout", 0, 1, config.classifier_dropout);
   reader.number("layer_norm_epsilon", 0, 1, config.layer_norm_epsilon);
   reader.number("initializer_range", 0, 100, config.initializer_range);
   reader.boolean("tie_word_embeddings", config.tie_word_embeddings);
@@ -47,6 +49,8 @@ nlohmann::json to_json(const Gpt2Config& config) {
       {"initializer_range", config.initializer_range},
       {"tie_word_embeddings", config.tie_word_embeddings},
   };
+  if (config.classifier_dropout != Gpt2Config{}.classifier_dropout)
+    json["classifier_dropout"] = config.classifier_dropout;
   json["n_inner"] = config.n_inner > 0 ? nlohmann::json(config.n_inner) : nlohmann::json();
   return json;
 }

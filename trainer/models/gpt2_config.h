@@ -21,6 +21,7 @@ struct Gpt2Config {
   double embd_pdrop = 0.1;
   double attn_pdrop = 0.1;
   double resid_pdrop = 0.1;
+  double classifier_dropout = 0.1;  // of the classifier of tokens
   double layer_norm_epsilon = 1e-5;
   double initializer_range = 0.02;
   bool tie_word_embeddings = true;

@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "trainer/fresh_memory.h"
 #include "trainer/models/bert.h"
+#include "trainer/models/dropout.h"
 #include "trainer/models/gpt2.h"
 #include "trainer/models/initialise.h"
 
@@ -59,6 +60,17 @@ at::Tensor LanguageModel::encode(const PackedInput& input, const PassContext& pa
 
 const at::Tensor& LanguageModel::lm_weight() const {
   assertion_failed("a causal model", __FILE__, __LINE__);
+}
+
+at::Tensor LanguageModel::tag(const at::Tensor& hidden, const std::vector<int64_t>& rows, const PackedInput& input,
+                              const PassContext& pass) const {
+  const double p = tag_dropout();
+  at::Tensor dropped = hidden;
+  if (pass.training && p > 0) {
+    const auto keys = dropout_keys(pass, input.examples, kHeadLayer, DropoutSite::kHead);
+    dropped = packed_dropout(hidden, input.boundaries, keys, p);
+  }
+  return tagger_(dropped.index_select(0, index_tensor(rows).to(hidden.device()))).to(at::kFloat);
 }
 
 const at::Tensor& LanguageModel::tensor(const std::string& name) const {

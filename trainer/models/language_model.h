@@ -42,6 +42,7 @@ struct ParameterSpec {
 void add_dense_specs(std::vector<ParameterSpec>& specs, const std::string& name, int64_t out, int64_t in,
                      int64_t layer);
 void add_norm_specs(std::vector<ParameterSpec>& specs, const std::string& name, int64_t size, int64_t layer);
+inline constexpr char kTagger[] = "classifier";  // of tokens: its name in every architecture
 
 class LanguageModel {
  public:
@@ -67,6 +68,9 @@ class LanguageModel {
   // Logits [sequences, labels], float32, of such rows; examples: keys of their random streams.
   virtual at::Tensor classify(const at::Tensor& rows, const std::vector<int64_t>& examples,
                               const PassContext& pass) const = 0;
+  // Logits [rows.size(), tags], float32, of these rows of hidden states [total, hidden].
+  at::Tensor tag(const at::Tensor& hidden, const std::vector<int64_t>& rows, const PackedInput& input,
+                 const PassContext& pass) const;
   // Both in one.
   at::Tensor classify(const at::Tensor& hidden, const PackedInput& input, const PassContext& pass) const {
     return classify(head_rows(hidden, input), input.examples, pass);
@@ -90,8 +94,11 @@ class LanguageModel {
   Norm norm(const std::string& name, double epsilon) const;
 
   virtual at::Tensor run_trunk(const PackedInput& input, const PassContext& pass) const = 0;
+  // The rate before the classifier of tokens.
+  virtual double tag_dropout() const = 0;
 
   LoadReport report_;
+  Linear tagger_;  // where there is one
 
  private:
   void allocate();

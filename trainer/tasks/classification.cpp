@@ -87,13 +87,7 @@ class Classification : public TextTask {
     nlohmann::json config = TextTask::model_config();
     config["architectures"] = {class_with_head(setup_.model, HeadKind::kSequenceClassification)};
     config["problem_type"] = multi_label_ ? "multi_label_classification" : "single_label_classification";
-    config["num_labels"] = classes();
-    config["id2label"] = nlohmann::json::object();
-    config["label2id"] = nlohmann::json::object();
-    for (size_t id = 0; id < setup_.classes.size(); ++id) {
-      config["id2label"][std::to_string(id)] = setup_.classes[id];
-      config["label2id"][setup_.classes[id]] = id;
-    }
+    name_classes(setup_.classes, config);
     return config;
   }
 

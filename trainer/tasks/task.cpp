@@ -16,11 +16,16 @@ std::unique_ptr<Task> build(TaskSetup setup) {
   if (kind == "causal_lm") return make_causal_lm(std::move(setup));
   if (kind == "classification") return make_classification(std::move(setup));
   if (kind == "regression") return make_regression(std::move(setup));
+  if (kind == "tagging") return make_tagging(std::move(setup));
   throw UserError({"task.kind",
                    {},
                    "task.kind",
-                   cat("found \"", kind, "\", wanted masked_lm, causal_lm, classification or regression"),
+                   cat("found \"", kind, "\", wanted masked_lm, causal_lm, classification, regression or tagging"),
                    "other tasks are not in this version"});
+}
+
+bool has_classes(const TaskConfig& task) {
+  return task.kind == "classification" || task.kind == "tagging";
 }
 
 // What a configuration from scratch leaves to its tokenizer.
@@ -77,6 +82,7 @@ TaskConfig read_task(const nlohmann::json& broadsheet, const std::string& folder
     task.mlm_probability = json.value("mlm_probability", task.mlm_probability);
     task.masking = json.value("masking", task.masking);
     task.words = json.value("words", "");
+    task.tags = json.value("tags", "");
     task.problem = json.value("problem", task.problem);
     check_problem(task.problem, file);
     return task;
@@ -94,6 +100,7 @@ std::string kind_of(const nlohmann::json& config, const std::string& folder) {
   }
   if (ends_with(architecture, "ForMaskedLM") || architecture == "BertForPreTraining") return "masked_lm";
   if (ends_with(architecture, "LMHeadModel")) return "causal_lm";
+  if (ends_with(architecture, "ForTokenClassification")) return "tagging";
   if (ends_with(architecture, "ForSequenceClassification")) {
     return class_names(config, folder + "/config.json").size() == 1 ? "regression" : "classification";
   }
@@ -101,8 +108,8 @@ std::string kind_of(const nlohmann::json& config, const std::string& folder) {
                    {folder + "/config.json"},
                    "architectures",
                    cat("found ", architecture,
-                       ", wanted a model class for masked or causal language modelling or for sequence "
-                       "classification"),
+                       ", wanted a model class for masked or causal language modelling, or for sequence or "
+                       "token classification"),
                    "fine-tune the model first, or use a folder with a head"});
 }
 
@@ -118,6 +125,8 @@ TaskConfig plain_task(const nlohmann::json& config, const std::string& folder, c
   set_default(task.text, "text");
   set_default(task.label, "label");
   set_default(task.score, "score");
+  if (task.kind == "tagging") set_default(task.words, "words");
+  set_default(task.tags, "tags");
   return task;
 }
 
@@ -141,6 +150,8 @@ void read_broadsheet(const ModelLocation& location, const TaskConfig* given, Tas
     take(setup.task.text_pair, given->text_pair);
     take(setup.task.label, given->label);
     take(setup.task.score, given->score);
+    take(setup.task.words, given->words);
+    take(setup.task.tags, given->tags);
   }
   try {
     setup.max_length = location.broadsheet.at("max_length").get<int64_t>();
@@ -169,7 +180,7 @@ std::unique_ptr<Task> make_task(const TaskRequest& request) {
   setup.max_length = request.max_length;
   setup.long_documents = request.long_documents;
   setup.seed = request.seed;
-  if (request.task.kind == "classification") {
+  if (has_classes(request.task)) {
     setup.classes = request.classes;
     setup.class_weights = request.class_weights;
   }
@@ -195,7 +206,7 @@ std::unique_ptr<Task> load_task(const ModelLocation& location, const TaskConfig*
     setup.task = plain_task(setup.source_config, folder, task);
     setup.max_length = traits_of(setup.model).max_length;
   }
-  if (setup.task.kind == "classification" && setup.classes.empty()) {
+  if (has_classes(setup.task) && setup.classes.empty()) {
     setup.classes = class_names(setup.source_config, folder + "/config.json");
   }
   std::unique_ptr<Task> loaded = build(std::move(setup));

@@ -119,6 +119,16 @@ std::vector<std::string> class_names(const nlohmann::json& config, const std::st
   return names;
 }
 
+void name_classes(const std::vector<std::string>& classes, nlohmann::json& config) {
+  config["num_labels"] = classes.size();
+  config["id2label"] = nlohmann::json::object();
+  config["label2id"] = nlohmann::json::object();
+  for (size_t id = 0; id < classes.size(); ++id) {
+    config["id2label"][std::to_string(id)] = classes[id];
+    config["label2id"][classes[id]] = id;
+  }
+}
+
 bool are_generic(const std::vector<std::string>& classes) {
   for (size_t id = 0; id < classes.size(); ++id) {
     if (classes[id] != cat("LABEL_", id)) return false;
@@ -280,11 +290,16 @@ std::vector<Prediction> TextTask::predict(const Tokenizer& tokenizer, const std:
     };
     PackSpec spec = pack_spec(Split::kTest);
     if (spec.long_documents == LongDocuments::kSplit && !joins_pieces()) spec.long_documents = LongDocuments::kTruncate;
-    const Batch batch = pack_texts(tokenizer, spec, part(texts), part(pairs));
-    for (Prediction& prediction : answer(tokenizer, batch, input_of(batch)))
+    Batch batch = pack_texts(tokenizer, spec, part(texts), part(pairs));
+    for (Prediction& prediction : answer_texts(tokenizer, part(texts), std::move(batch)))
       predictions.push_back(std::move(prediction));
   }
   return predictions;
+}
+
+std::vector<Prediction> TextTask::answer_texts(const Tokenizer& tokenizer, const std::vector<std::string>&,
+                                               Batch batch) {
+  return answer(tokenizer, batch, input_of(batch));
 }
 
 nlohmann::json TextTask::model_config() const {
@@ -307,6 +322,10 @@ nlohmann::json TextTask::broadsheet_config() const {
   if (kind() == "classification") task["label"] = setup_.task.label;
   if (kind() == "classification" && setup_.task.problem != "single") task["problem"] = setup_.task.problem;
   if (kind() == "regression") task["score"] = setup_.task.score;
+  if (kind() == "tagging") {
+    task["words"] = setup_.task.words;
+    task["tags"] = setup_.task.tags;
+  }
   if (kind() == "masked_lm") {
     task["mlm_probability"] = setup_.task.mlm_probability;
     if (setup_.task.masking != "token") task["masking"] = setup_.task.masking;

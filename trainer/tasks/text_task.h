@@ -33,10 +33,13 @@ std::unique_ptr<Task> make_masked_lm(TaskSetup setup);
 std::unique_ptr<Task> make_causal_lm(TaskSetup setup);
 std::unique_ptr<Task> make_classification(TaskSetup setup);
 std::unique_ptr<Task> make_regression(TaskSetup setup);
+std::unique_ptr<Task> make_tagging(TaskSetup setup);
 
 // Class names of a config.json by id: id2label, else as transformers: "LABEL_0", ... of num_labels, or two of them.
 // UserError("model.config") when it is malformed.
 std::vector<std::string> class_names(const nlohmann::json& config, const std::string& source);
+// Writes them as transformers has them: num_labels, id2label, label2id.
+void name_classes(const std::vector<std::string>& classes, nlohmann::json& config);
 // True for names that say nothing ("LABEL_0", "LABEL_1", ...): what transformers writes without id2label.
 bool are_generic(const std::vector<std::string>& classes);
 
@@ -85,6 +88,9 @@ class TextTask : public Task {
   // What a sequence's label is, in the words of answer(). Null: there is no such thing.
   virtual nlohmann::json truth(const Batch& /*batch*/, int64_t /*sequence*/) const { return nullptr; }
   virtual std::vector<Prediction> answer(const Tokenizer& tokenizer, const Batch& batch, const PackedInput& input) = 0;
+  // The same where the texts themselves are at hand; `batch` is made of them.
+  virtual std::vector<Prediction> answer_texts(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
+                                               Batch batch);
 
   TaskSetup setup_;
   const ModelTraits traits_;
