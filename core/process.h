@@ -1,7 +1,8 @@
-// Another program, asked something: started without a shell, given no input, ended when it takes too long.
+// Another program, asked something: started without a shell, ended when it takes too long.
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace broadsheet {
@@ -17,10 +18,17 @@ struct ProgramAnswer {
 };
 inline constexpr size_t kMostAnswer = size_t{16} << 20;
 
+struct ProgramQuestion {
+  double seconds = 0;             // how long it may take
+  std::string hopeless = "";      // not empty: it is ended as soon as it has said this on stderr
+  std::string_view input = "";    // what it reads on stdin, as far as it reads; then the end
+  bool outside_of_ranks = false;  // without the variables that would make an MPI program a rank of this job
+};
 // command[0] is looked up in PATH. The program is in a process group of its own, which is killed after `seconds`.
+// No copy of this process's memory is made for it, so it may be large and have any threads.
 // Throws RunError("process.system") only when this process has no descriptors or processes left.
+ProgramAnswer ask_program(const std::vector<std::string>& command, const ProgramQuestion& question);
 ProgramAnswer ask_program(const std::vector<std::string>& command, double seconds);
-// Also ends it as soon as it has said `hopeless` on stderr.
 ProgramAnswer ask_program(const std::vector<std::string>& command, double seconds, const std::string& hopeless);
 
 // The first folder of PATH that has it, with it; empty: none has.

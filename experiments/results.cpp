@@ -17,7 +17,9 @@ bool is_count(const std::string& name) {
 }
 
 nlohmann::json to_json(const SplitResults& split) {
-  return {{"before", metrics_json(split.before)}, {"after", metrics_json(split.after)}};
+  nlohmann::json value = {{"before", metrics_json(split.before)}, {"after", metrics_json(split.after)}};
+  if (split.details.is_object()) value.update(split.details);
+  return value;
 }
 
 std::map<std::string, double> metrics_from(const nlohmann::json& values) {
@@ -61,6 +63,7 @@ nlohmann::json to_json(const RunResults& results) {
   if (results.bits_differ_after >= 0) value["bits_may_differ_after_step"] = results.bits_differ_after;
   if (results.trained_on_validation) value["trained_on"] = {"train", "validation"};
   if (results.tokens_left_out > 0) value["tokens_left_out"] = results.tokens_left_out;
+  if (results.temperature) value["temperature"] = *results.temperature;
   return value;
 }
 
@@ -68,7 +71,10 @@ RunResults read_results(const std::string& path) {
   try {
     const nlohmann::json value = nlohmann::json::parse(read_file(path, 64 << 20));
     const auto split_of = [&](const char* name) {
-      return SplitResults{metrics_from(value.at(name).at("before")), metrics_from(value.at(name).at("after"))};
+      nlohmann::json details = value.at(name);
+      for (const char* known : {"before", "after"}) details.erase(known);
+      return SplitResults{metrics_from(value.at(name).at("before")), metrics_from(value.at(name).at("after")),
+                          details.empty() ? nlohmann::json() : details};
     };
     return {value.at("name"),
             value.at("task"),
@@ -79,7 +85,8 @@ RunResults read_results(const std::string& path) {
             split_of("test"),
             value.value("bits_may_differ_after_step", int64_t{-1}),
             value.contains("trained_on"),
-            value.value("tokens_left_out", 0.0)};
+            value.value("tokens_left_out", 0.0),
+            value.contains("temperature") ? std::optional<double>(value.at("temperature")) : std::nullopt};
   } catch (const nlohmann::json::exception& error) {
     throw UserError("run.results", cat(path, ": not the results of a run: ", error.what()), "train the run again");
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "core/fence.h"
@@ -12,7 +13,8 @@ namespace broadsheet {
 
 struct SplitResults {
   std::map<std::string, double> before,
-      after;  // "examples", "loss", "accuracy", ...; empty: the split has no documents
+      after;                         // "examples", "loss", "accuracy", ...; empty: the split has no documents
+  nlohmann::json details = nullptr;  // beside them, what is no number: {"confusion_matrix": {...}} of after; or null
 };
 
 struct RunResults {
@@ -23,11 +25,13 @@ struct RunResults {
   int64_t bits_differ_after = -1;      // step from which bits may differ from an undisturbed run; -1: they do not
   bool trained_on_validation = false;  // and nothing was held out: model/ holds the last weights
   double tokens_left_out = 0;          // share of the training texts' tokens that max_length left out
+  std::optional<double> temperature = std::nullopt;  // of task.calibration, which "after" and model/ have
 };
 
 // {"schema": 1, "name", "task", "metric", "steps", "best_step", "validation": {"before", "after"}, "test": {...}}.
 // And "bits_may_differ_after_step", only where other hardware, ranks or threads came in between; "trained_on":
-// ["train", "validation"], only where that was so; "tokens_left_out": where max_length left some out.
+// ["train", "validation"], only where that was so; "tokens_left_out": where max_length left some out; "temperature":
+// where the classifier was calibrated. Of a classification each split has "confusion_matrix" too, as `evaluate` has it.
 // Whole numbers are written as such; what is not finite is null.
 nlohmann::json to_json(const RunResults& results);
 nlohmann::json metrics_json(const std::map<std::string, double>& metrics);

@@ -10,22 +10,52 @@
 namespace broadsheet {
 namespace {
 
-// The checks that look across sections; a default that depends on another section is filled in by load_run_config.
-void check_whole_run(const RunConfig& config, const std::string&, ConfigReader& reader) {
+void check_validation_metric(const RunConfig& config, ConfigReader& reader) {
   const std::vector<std::string> metrics = metrics_of(config.task);
-  const std::string& metric = config.validation.metric;
-  if (!metrics.empty() && !metric.empty() && std::find(metrics.begin(), metrics.end(), metric) == metrics.end()) {
+  const ValidationConfig& validation = config.validation;
+  const std::string metric = validation.metric.empty() && !metrics.empty() ? metrics[0] : validation.metric;
+  const bool known = std::find(metrics.begin(), metrics.end(), metric) != metrics.end();
+  if (!metrics.empty() && !known && !is_external(metric)) {
     reader.fault("validation.metric", "config.conflict",
                  cat("found ", metric, ", which task.kind: ", config.task.kind, " does not measure"),
                  "choose one of " + join(metrics, ", "));
   }
+  if (known && !validation.goal.empty() && (validation.goal == "maximize") != higher_is_better(metric)) {
+    reader.fault("validation.goal", "config.conflict",
+                 cat("found ", validation.goal, ", but ", higher_is_better(metric) ? "more" : "less", " of ", metric,
+                     " is better"),
+                 "remove it: only external.NAME needs one");
+  }
+  if (!validation.external.empty() && (config.task.kind == "masked_lm" || config.task.kind == "causal_lm")) {
+    reader.fault("validation.external", "config.conflict",
+                 cat("a ", config.task.kind, " model says nothing of a document as a whole"),
+                 "remove it, or change task.kind");
+  }
+}
+
+// What needs a validation split that is not trained on.
+void check_held_out(const RunConfig& config, ConfigReader& reader) {
+  if (!config.data.train_on_validation) return;
   const ValidationConfig& validation = config.validation;
-  if (config.data.train_on_validation &&
-      (validation.every_steps > 0 || validation.every_epochs > 0 || validation.early_stopping.patience > 0)) {
+  if (validation.every_steps > 0 || validation.every_epochs > 0 || validation.early_stopping.patience > 0) {
     reader.fault("data.train_on_validation", "config.conflict",
                  "found true, which leaves nothing to validate on, and keys that say when to validate",
                  "remove validation.every_steps, every_epochs and early_stopping");
   }
+  if (!validation.external.empty()) {
+    reader.fault("validation.external", "config.conflict", "data.train_on_validation leaves it nothing to look at",
+                 "remove one of the two");
+  }
+  if (config.task.calibration != "none") {
+    reader.fault("task.calibration", "config.conflict",
+                 "data.train_on_validation leaves nothing to fit the temperature on", "remove one of the two");
+  }
+}
+
+// The checks that look across sections; a default that depends on another section is filled in by load_run_config.
+void check_whole_run(const RunConfig& config, const std::string&, ConfigReader& reader) {
+  check_validation_metric(config, reader);
+  check_held_out(config, reader);
   if (config.data.long_documents != "truncate" && !config.task.words.empty()) {
     reader.fault("data.long_documents", "config.conflict", "with task.words documents are read from their beginning",
                  "remove it, or remove task.words");

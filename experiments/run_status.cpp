@@ -16,6 +16,7 @@
 #include "core/text.h"
 #include "experiments/run_config.h"
 #include "slurm/job_record.h"
+#include "trainer/config_tables.h"
 
 namespace broadsheet {
 namespace {
@@ -73,9 +74,8 @@ int64_t newest(const std::string& folder, const std::string& prefix) {
   return largest;
 }
 
-void read_metrics(RunProgress& progress) {
+void read_metrics(RunProgress& progress, bool higher) {
   const std::string path = progress.folder + "/metrics.jsonl";
-  const bool higher = higher_is_better(progress.metric);
   // Validations are few, but any of them may be the best: the whole file is looked at for them.
   std::ifstream file(path, std::ios::binary);
   std::string last;
@@ -160,9 +160,12 @@ RunProgress read_progress(const std::string& folder) {
   progress.begun = attempt >= 0;
   progress.attempts = std::max<int64_t>(0, attempt);
   progress.last_checkpoint = newest(folder + "/checkpoints", "step-");
+  bool higher = false;
   const std::string config = exists(folder + "/run.yaml") ? folder + "/run.yaml" : job_folder(folder) + "/run.yaml";
   try {
-    progress.metric = load_run_config(config, {}).validation.metric;
+    const ValidationConfig validation = load_run_config(config, {}).validation;
+    progress.metric = validation.metric;
+    higher = more_is_better(validation, progress.metric);
   } catch (const Error&) {
     progress.metric = "loss";  // told all the same
   }
@@ -171,7 +174,7 @@ RunProgress read_progress(const std::string& folder) {
     const Json value = Json::parse(read_file(plan, kMostPlan), nullptr, /*allow_exceptions=*/false);
     if (value.is_object()) progress.total_steps = static_cast<int64_t>(number_in(value, "total_steps").value_or(0));
   }
-  read_metrics(progress);
+  read_metrics(progress, higher);
   read_rate(progress);
   return progress;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/durable.h"
 #include "core/text.h"
 #include "data/plan.h"
 #include "trainer/config_tables.h"
@@ -10,6 +11,7 @@
 namespace broadsheet {
 namespace {
 
+constexpr char kExternalPrefix[] = "external.";
 constexpr int64_t kMost = 1'000'000'000;  // steps, examples, ranks: beyond it is a slip of the keyboard
 
 void check_train(const TrainConfig& train, const std::string& prefix, ConfigReader& reader) {
@@ -51,6 +53,50 @@ void check_validation(const ValidationConfig& validation, const std::string& pre
     reader.fault(join_key(prefix, "every_epochs"), "config.conflict", "found both every_steps and every_epochs",
                  "keep one of the two");
   }
+  const std::string metric = join_key(prefix, "metric");
+  if (!is_external(validation.metric) || reader.at_fault(metric)) return;
+  if (validation.external.empty() && !reader.at_fault(join_key(prefix, "external"))) {
+    reader.fault(metric, "config.conflict", cat("found ", validation.metric, " without a program that computes it"),
+                 "add external: [PROGRAM, ARGUMENT, ...], or choose a metric of the task");
+  }
+  if (validation.goal.empty() && !reader.at_fault(join_key(prefix, "goal"))) {
+    reader.fault(join_key(prefix, "goal"), "config.required", "missing, wanted maximize | minimize",
+                 cat("say what is better of ", validation.metric));
+  }
+}
+
+// A metric of the task's, or external.NAME.
+ConfigType<std::string> metric_type(const Choices& metrics) {
+  const ConfigType<std::string> known = one_of(metrics);
+  ConfigType<std::string> type = known;
+  type.words = known.words + " | external.NAME";
+  type.schema = {{"anyOf", {known.schema, {{"type", "string"}, {"pattern", "^external\\.."}}}}};
+  type.read = [known](const ConfigNode& node, const std::string& key, ConfigReader& reader, std::string& value) {
+    if (!node.is_scalar() || !is_external(node.text) || node.text == kExternalPrefix)
+      return known.read(node, key, reader, value);
+    value = node.text;
+    return true;
+  };
+  return type;
+}
+
+// A program and its arguments. Where it has a slash it is a path, which comes back absolute.
+ConfigType<std::vector<std::string>> program_type() {
+  const ConfigType<std::vector<std::string>> words = list_of(text());
+  ConfigType<std::vector<std::string>> type = words;
+  type.words = "a program and its arguments: [PROGRAM, ARGUMENT, ...]";
+  type.read = [words](const ConfigNode& node, const std::string& key, ConfigReader& reader,
+                      std::vector<std::string>& value) {
+    if (!words.read(node, key, reader, value)) return false;
+    if (value[0].find('/') == std::string::npos) return true;
+    const std::string first = key + "[0]";
+    if (!path().read(node.items[0], first, reader, value[0])) return false;
+    if (exists(value[0])) return true;
+    reader.fault(first, "validation.external", cat("found ", node.items[0].text, ", but there is no ", value[0]),
+                 "name a program; one without a slash is looked for in PATH");
+    return false;
+  };
+  return type;
 }
 
 void check_early_stopping(const ValidationConfig::EarlyStopping& stopping, const std::string& prefix,
@@ -168,9 +214,18 @@ const Section<ValidationConfig>& validation_section() {
                "Validates after every so many steps. With neither key: after each epoch.")
           .key("every_epochs", &ValidationConfig::every_epochs, number({0, 1e6, false, false}),
                "Validates after every so many epochs; parts are allowed.")
-          .key("metric", &ValidationConfig::metric, one_of(metrics),
+          .key("metric", &ValidationConfig::metric, metric_type(metrics),
                "Chooses the best weights. Without it macro_f1 for classification (mae for classes "
                "in order), f1 of whole names for tagging, mse for regression, loss for masked_lm and causal_lm.")
+          .key("goal", &ValidationConfig::goal,
+               one_of({{"maximize", "minimize"}, {}, {{"max", "maximize"}, {"min", "minimize"}}}),
+               "What is better of the metric; needed for external.NAME alone.")
+          .key(
+              "external", &ValidationConfig::external, program_type(),
+              "A program that computes more metrics: at each validation it gets the validation split's lines as "
+              "`evaluate --predictions` writes them on stdin, and answers with one JSON object of numbers on stdout, "
+              "which are metrics by the names external.NAME. It runs on the first rank, without a shell. A path with a "
+              "slash is relative to this file.")
           .key("early_stopping", &ValidationConfig::early_stopping, nested(early_stopping_section()),
                "When to end before the last step.")
           .check(check_validation);
@@ -228,6 +283,14 @@ std::vector<std::string> metrics_of(const TaskConfig& task) {
   if (task.kind == "masked_lm") return {"loss", "perplexity"};
   if (task.kind == "causal_lm") return {"loss", "perplexity", "bits_per_byte"};
   return {};
+}
+
+bool is_external(const std::string& metric) {
+  return starts_with(metric, kExternalPrefix);
+}
+
+bool more_is_better(const ValidationConfig& validation, const std::string& metric) {
+  return is_external(metric) ? validation.goal == "maximize" : higher_is_better(metric);
 }
 
 bool higher_is_better(const std::string& metric) {

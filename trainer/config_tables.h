@@ -22,4 +22,8 @@ const Section<LaunchConfig>& launch_section();
 // Metrics that a task measures; the first is its default. Empty: no such task.
 std::vector<std::string> metrics_of(const TaskConfig& task);
 
+// Whether more of a metric is better, also of one that validation.external computes: validation.goal says so.
+bool more_is_better(const ValidationConfig& validation, const std::string& metric);
+bool is_external(const std::string& metric);  // "external.NAME"
+
 }  // namespace broadsheet

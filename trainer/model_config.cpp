@@ -80,7 +80,8 @@ void check_classification(const TaskConfig& task, const std::string& prefix, Con
   const Option options[] = {{"problem", task.problem != plain.problem},
                             {"class_weights", !task.class_weights.none()},
                             {"label_smoothing", task.label_smoothing != 0},
-                            {"focal_gamma", task.focal_gamma != 0}};
+                            {"focal_gamma", task.focal_gamma != 0},
+                            {"calibration", task.calibration != plain.calibration}};
   for (const Option& option : options) {
     if (!option.used || task.kind.empty() || task.kind == "classification") continue;
     reader.fault(join_key(prefix, option.key), "config.conflict",
@@ -93,10 +94,10 @@ void check_classification(const TaskConfig& task, const std::string& prefix, Con
         "keep one of the two: one weakens what is learned already, the other keeps it from being learned fully");
   }
   if (task.problem != "ordinal") return;
-  for (const Option& option : {options[2], options[3]}) {
+  for (const Option& option : {options[2], options[3], options[4]}) {
     if (!option.used) continue;
     reader.fault(join_key(prefix, option.key), "config.conflict",
-                 cat("found ", option.key, " with problem: ordinal, whose loss has no such thing"), "remove it");
+                 cat("found ", option.key, " with problem: ordinal, which has no such thing"), "remove it");
   }
 }
 
@@ -263,6 +264,10 @@ const Section<TaskConfig>& task_section() {
           .key("focal_gamma", &TaskConfig::focal_gamma, number({0, 20, false, false}),
                "classification: focal loss; what is predicted with probability p counts (1 - p) to this power; 0: "
                "off.")
+          .key("calibration", &TaskConfig::calibration, one_of({{"none", "temperature"}, {}, {}}),
+               "classification: temperature: after the last step one number is fitted on the validation split by which "
+               "all logits are divided, so that probabilities are as often right as they say. model/ holds the "
+               "classifier divided by it; checkpoints do not.")
           .check(check_task);
   return section;
 }

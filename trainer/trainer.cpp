@@ -15,15 +15,19 @@
 #include "data/plan.h"
 #include "data/step_order.h"
 #include "trainer/best_weights.h"
+#include "trainer/config_tables.h"
+#include "trainer/external_metrics.h"
 #include "trainer/features.h"
 #include "trainer/health.h"
 #include "trainer/injection.h"
+#include "trainer/prediction_lines.h"
 #include "trainer/resume.h"
 #include "trainer/save_triggers.h"
 #include "trainer/snapshot_writer.h"
 #include "trainer/step.h"
 #include "trainer/stopwatch.h"
 #include "trainer/stragglers.h"
+#include "trainer/temperature.h"
 #include "trainer/validation.h"
 
 namespace broadsheet {
@@ -74,6 +78,7 @@ class Training {
   void begin_at_zero();
   bool step_once();
   double save_seconds_at_most() const;
+  Evaluation measure_validation();
   bool validate();
   bool checkpoint_due(bool validated, bool is_best) const;
   void save();
@@ -90,6 +95,7 @@ class Training {
   void tell_of_waiting();
   TrainOutcome outcome_so_far() const;
   TrainOutcome stopped();
+  void score_best(TrainOutcome& outcome);
   TrainOutcome finished();
 
   Task& task_;
@@ -108,7 +114,7 @@ class Training {
   const nlohmann::json identity_;
   SnapshotWriter snapshots_;
   BestWeights best_;
-  std::map<int64_t, MetricValues> measured_;  // of the validation split: of the best step, when it was in this attempt
+  std::map<int64_t, Evaluation> measured_;  // of the validation split: of the best step, when it was in this attempt
   TrainState state_;
 
   SaveTriggers triggers_;
@@ -152,7 +158,7 @@ Training::Training(Task& task, const ShardSet& corpus, Communicator& ranks, cons
       processes_(ranks.all_gather(cat(this_host(), ", process ", ::getpid()))) {}
 
 TrainState Training::fresh_state() const {
-  const BestTracker best(Task::higher_is_better(metric_), options_.validation.early_stopping.min_delta,
+  const BestTracker best(more_is_better(options_.validation, metric_), options_.validation.early_stopping.min_delta,
                          options_.checkpoints.keep_best);
   return {0, best, {}, {}, -1, {}, {}, {}};
 }
@@ -323,14 +329,28 @@ void Training::roll_back() {
                     ", going on with the data after step ", state_.step));
 }
 
+// Collective: and what the user's own program says.
+Evaluation Training::measure_validation() {
+  const std::vector<std::string>& program = options_.validation.external;
+  if (program.empty()) return run_evaluation(task_, corpus_, Split::kValidation, ranks_);
+  PredictionLines lines(task_, corpus_, Split::kValidation);
+  const Stopwatch watch;
+  Evaluation evaluation =
+      run_evaluation(task_, corpus_, Split::kValidation, ranks_, [&](const Batch& batch) { lines.add(batch); });
+  if (evaluation.metrics.empty()) return evaluation;
+  evaluation.metrics.merge(external_metrics(program, lines.all(ranks_), ranks_));
+  evaluation.seconds = watch.seconds();
+  return evaluation;
+}
+
 // True when these are the best weights so far.
 bool Training::validate() {
-  const Evaluation evaluation = run_evaluation(task_, corpus_, Split::kValidation, ranks_);
+  const Evaluation evaluation = measure_validation();
   if (evaluation.metrics.empty()) return false;
   if (state_.step == 0) state_.validation.before = evaluation.metrics;
   const bool is_best = state_.best.add(state_.step, chosen_metric(evaluation.metrics, metric_));
   if (is_best && state_.best.best().front().step == state_.step) {
-    measured_ = {{state_.step, evaluation.metrics}};
+    measured_ = {{state_.step, evaluation}};
     best_.take(state_.step);
   }
   StepRecord record;
@@ -432,6 +452,19 @@ TrainOutcome Training::stopped() {
   return outcome;
 }
 
+void Training::score_best(TrainOutcome& outcome) {
+  outcome.temperature = calibrate(task_, corpus_, ranks_);
+  const auto measured = measured_.find(outcome.best_step);
+  const bool known = !outcome.temperature && measured != measured_.end();
+  Evaluation validation = known ? measured->second : measure_validation();
+  outcome.validation.after = std::move(validation.metrics);
+  outcome.validation_details = std::move(validation.details);
+  if (!options_.measure_test) return;
+  Evaluation test = run_evaluation(task_, corpus_, Split::kTest, ranks_);
+  outcome.test.after = std::move(test.metrics);
+  outcome.test_details = std::move(test.details);
+}
+
 TrainOutcome Training::finished() {
   const PhaseScope saving(Phase::kSave);
   tell_of_waiting();
@@ -449,10 +482,7 @@ TrainOutcome Training::finished() {
                       state_.step, ", are used instead"));
     outcome.best_step = state_.step;
   }
-  const auto measured = measured_.find(outcome.best_step);
-  outcome.validation.after =
-      measured != measured_.end() ? measured->second : evaluate_split(task_, corpus_, Split::kValidation, ranks_);
-  if (options_.measure_test) outcome.test.after = evaluate_split(task_, corpus_, Split::kTest, ranks_);
+  score_best(outcome);
   return outcome;
 }
 

@@ -75,15 +75,18 @@ struct TrainOutcome {
   TrainEnd end = TrainEnd::kFinished;
   int64_t steps = 0;
   int64_t best_step = 0;
-  std::string best_checkpoint;       // folder, or empty when the start was best
-  BeforeAfter validation, test;      // test.after and validation.after: of the best weights; empty when kStopped
-  std::optional<double> best_value;  // of the chosen metric; none: nothing was measured
-  bool at_gate = false;              // kStopped: because the gate said so
-  int64_t bits_differ_after = -1;    // step from which bits may differ from an undisturbed run; -1: they do not
+  std::string best_checkpoint;   // folder, or empty when the start was best
+  BeforeAfter validation, test;  // test.after and validation.after: of the best weights; empty when kStopped
+  nlohmann::json validation_details, test_details;  // beside `after`: Metrics::details()
+  std::optional<double> temperature;                // with which "after" is measured, and that the weights hold
+  std::optional<double> best_value;                 // of the chosen metric; none: nothing was measured
+  bool at_gate = false;                             // kStopped: because the gate said so
+  int64_t bits_differ_after = -1;  // step from which bits may differ from an undisturbed run; -1: they do not
 };
 
-// Trains `task` on `corpus`. On return the task holds the best weights (by validation.metric).
-// Resumes by itself from the newest whole checkpoint under checkpoint_root.
+// Trains `task` on `corpus`. On return the task holds the best weights (by validation.metric), calibrated where it
+// wants that; checkpoints hold them as they were trained. Resumes by itself from the newest whole checkpoint under
+// checkpoint_root.
 TrainOutcome train(Task& task, const ShardSet& corpus, Communicator& ranks, const TrainerOptions& options,
                    TrainObserver& observer);
 

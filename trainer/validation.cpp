@@ -73,6 +73,11 @@ std::vector<std::vector<int64_t>> keep_documents_whole(const std::vector<std::ve
 
 }  // namespace
 
+std::vector<std::vector<int64_t>> evaluation_passes(const Task& task, const ShardSet& corpus, Split split) {
+  return keep_documents_whole(cut_by_length(task, corpus, split, evaluation_ids(corpus.size(split), {0, 1}), {}),
+                              corpus, split);
+}
+
 Evaluation run_evaluation(Task& task, const ShardSet& corpus, Split split, Communicator& ranks,
                           const std::function<void(const Batch&)>& on_batch) {
   const PhaseScope validating(Phase::kValidation);
@@ -81,8 +86,7 @@ Evaluation run_evaluation(Task& task, const ShardSet& corpus, Split split, Commu
   Evaluation evaluation;
   if (corpus.size(split) == 0) return evaluation;
   // Cut into passes before ranks are considered, and summed in one tree: the same bits on any number of ranks.
-  const auto passes = keep_documents_whole(
-      cut_by_length(task, corpus, split, evaluation_ids(corpus.size(split), {0, 1}), {}), corpus, split);
+  const auto passes = evaluation_passes(task, corpus, split);
   const auto leaves = static_cast<int64_t>(passes.size());
   const LeafRun run = leaf_run(leaves, ranks.rank(), ranks.size());
   MetricTree mine(add_metrics);

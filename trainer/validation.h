@@ -19,6 +19,9 @@ struct Evaluation {
   int64_t tokens = 0;
   double seconds = 0;
 };
+// The examples of a split, cut into passes without regard to ranks; none ends inside a document.
+std::vector<std::vector<int64_t>> evaluation_passes(const Task& task, const ShardSet& corpus, Split split);
+
 // `on_batch` gets each of this rank's batches, those of lower ranks being before them.
 Evaluation run_evaluation(Task& task, const ShardSet& corpus, Split split, Communicator& ranks,
                           const std::function<void(const Batch&)>& on_batch = {});

@@ -77,7 +77,7 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::string& folder) {
       {folder, 0, 0},
       "",
       exists(folder) ? "has neither tokenizer.json nor vocab.txt nor vocab.json nor *.tiktoken" : "does not exist",
-      "name a folder with a tokenizer's files"});
+      "name a folder with a tokenizer's files; `broadsheet tokenizer` learns one from texts"});
 }
 
 std::vector<std::string> tokenizer_files(const std::string& folder) {

@@ -28,6 +28,8 @@ const std::vector<std::pair<std::string, std::string>>& fixed_keys() {
        "search train.global_batch_size: a sweep counts the steps of its trials by examples"},
       {"watchdog", where},
       {"validation.metric", "write metric: {name: ...}: trials are compared by one metric"},
+      {"validation.goal", "write metric: {name: ..., goal: ...}"},
+      {"validation.external", where},
       {"validation.every_steps", "set it in the run file: trials are compared at the same steps"},
       {"validation.every_epochs", "set it in the run file: trials are compared at the same epochs"},
   };

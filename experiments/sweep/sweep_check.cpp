@@ -69,6 +69,7 @@ class SweepChecker {
       fault("run", "config.conflict", "the run file trains on the validation split, by which trials are compared",
             "remove data.train_on_validation; `sweep --retrain-best` trains the best one on both in the end");
     if (metric.name.empty()) metric.name = sweep_.base.validation.metric;
+    if (is_external(metric.name)) return check_external_metric();
     const std::vector<std::string> known = metrics_of(sweep_.base.task);
     if (std::find(known.begin(), known.end(), metric.name) == known.end()) {
       const std::string near = nearest(metric.name, known);
@@ -85,6 +86,19 @@ class SweepChecker {
             cat("write ", goal, ", or remove it"));
     }
     metric.goal = goal;
+  }
+
+  void check_external_metric() {
+    const SweepMetric& metric = config_.metric;
+    if (sweep_.base.validation.external.empty()) {
+      fault("metric.name", "config.conflict", cat("found ", metric.name, ", but the run file names no program for it"),
+            "add validation.external to the run file");
+    }
+    if (metric.goal.empty()) {
+      fault("metric.goal", "config.required", "missing, wanted maximize | minimize",
+            cat("say what is better of ", metric.name));
+    }
+    sweep_.maximize = metric.goal == "maximize";
   }
 
   void check_early_termination() {

@@ -6,6 +6,7 @@
 #include "experiments/sweep/sweep_check.h"
 #include "experiments/sweep/sweep_keys.h"
 #include "experiments/yaml.h"
+#include "trainer/config_tables.h"
 
 namespace broadsheet {
 namespace {
@@ -56,6 +57,8 @@ bool read_base(Sweep& sweep, const ConfigReader& sweep_reader, std::vector<Fault
 void lay_common(const Sweep& sweep, ConfigNode& tree) {
   const Place place{sweep.file, 0, 0};
   set_node(tree, "validation.metric", to_node(sweep.config.metric.name, place));
+  if (is_external(sweep.config.metric.name) || !sweep.base.validation.goal.empty())
+    set_node(tree, "validation.goal", to_node(sweep.config.metric.goal, place));
   const EarlyTerminationConfig& early = sweep.config.early_terminate;
   if (early.type == "none") return;
   const ValidationConfig& own = sweep.base.validation;

@@ -18,6 +18,7 @@
 #include "launcher/output.h"
 #include "launcher/program.h"
 #include "trainer/parallel/communicator.h"
+#include "trainer/prediction_lines.h"
 #include "trainer/tasks/task.h"
 #include "trainer/validation.h"
 
@@ -67,45 +68,12 @@ void print(const nlohmann::json& answer, const MetricValues& metrics, bool json)
   print_text(text);
 }
 
-// The lines of this rank's part of the split: {"id" where the corpus has one, "row", "truth", ...}.
-class PredictionLines {
- public:
-  PredictionLines(Task& task, const ShardSet& corpus, Split split) : task_(task), corpus_(corpus), split_(split) {
-    for (const FieldInfo& field : corpus.fields()) {
-      if (field.kind == FieldKind::kId) id_field_ = field.name;
-    }
-  }
-  void add(const Batch& batch) {
-    const std::vector<Prediction> predictions = task_.predict_batch(batch);
-    if (predictions.empty()) {
-      throw UserError("evaluate.no_predictions",
-                      cat("--predictions: a ", task_.kind(), " model says nothing of a document as a whole"),
-                      "leave it out, or evaluate a classification or a regression");
-    }
-    size_t next = 0;
-    for (size_t s = 0; s < batch.documents.size(); ++s) {
-      if (s > 0 && batch.documents[s] == batch.documents[s - 1]) continue;  // another piece of it
-      nlohmann::json line = predictions.at(next++);
-      line["row"] = batch.documents[s];
-      if (!id_field_.empty()) line["id"] = corpus_.string(split_, id_field_, batch.documents[s]);
-      text_ += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-    }
-  }
-  // Collective.
-  void write(const OutputPlace& place, Communicator& ranks) const {
-    const std::vector<std::string> parts = ranks.all_gather(text_);
-    if (!ranks.first()) return;
-    Output output(place);
-    for (const std::string& part : parts) output.write(part);
-    output.finish();
-  }
-
- private:
-  Task& task_;
-  const ShardSet& corpus_;
-  Split split_;
-  std::string id_field_, text_;
-};
+void write_whole(const OutputPlace& place, const std::string& text, Communicator& ranks) {
+  if (!ranks.first()) return;
+  Output output(place);
+  output.write(text);
+  output.finish();
+}
 
 int compare(const Command& command) {
   if (command.positionals.size() != 2) {
@@ -161,11 +129,12 @@ int evaluate(const Command& command) {
     log_warning("the model was trained on this split too: its scores there say nothing about other texts");
   const OutputPlace predictions = output_place(command.value("predictions"), "predictions");
   const auto task = load_task(location, nullptr);
-  PredictionLines lines(*task, *corpus, split);
+  const auto examples = task->examples_of(corpus);
+  PredictionLines lines(*task, *examples, split);
   std::function<void(const Batch&)> on_batch;
   if (command.has("predictions")) on_batch = [&](const Batch& batch) { lines.add(batch); };
-  const Evaluation evaluation = run_evaluation(*task, *task->examples_of(corpus), split, *ranks, on_batch);
-  if (on_batch) lines.write(predictions, *ranks);
+  const Evaluation evaluation = run_evaluation(*task, *examples, split, *ranks, on_batch);
+  if (on_batch) write_whole(predictions, lines.all(*ranks), *ranks);
   nlohmann::json answer = {{"schema", 1},
                            {"model", model},
                            {"corpus", corpus->folder()},

@@ -12,6 +12,7 @@
 #include "experiments/results.h"
 #include "experiments/run_status.h"
 #include "launcher/answer.h"
+#include "trainer/config_tables.h"
 
 namespace broadsheet {
 namespace {
@@ -89,7 +90,7 @@ Reporter::Reporter(const RunConfig& config, const RankDirectory& directory, cons
   tell_of_model(config, task);
   const std::string& metric = config.validation.metric;
   tracker_.emplace(TrackingOptions{directory.folder(), directory.fence(), config.tracking.tensorboard, metric,
-                                   Task::higher_is_better(metric)});
+                                   more_is_better(config.validation, metric)});
 }
 
 void Reporter::on_start(int64_t start_step, int64_t total_steps, int64_t steps_per_epoch) {
@@ -122,11 +123,12 @@ void Reporter::publish(const TrainOutcome& outcome, Task& task, const std::vecto
                            config_.validation.metric,
                            outcome.steps,
                            outcome.best_step,
-                           {outcome.validation.before, outcome.validation.after},
-                           {outcome.test.before, outcome.test.after},
+                           {outcome.validation.before, outcome.validation.after, outcome.validation_details},
+                           {outcome.test.before, outcome.test.after, outcome.test_details},
                            outcome.bits_differ_after,
                            config_.data.train_on_validation,
-                           cut_.share()};
+                           cut_.share(),
+                           outcome.temperature};
   publish_results(directory_.results(), results, fence);
   try {
     publish_run_report(directory_.folder(), fence);

@@ -10,6 +10,7 @@
 #include "data/shards.h"
 #include "experiments/sweep/sweep_results.h"
 #include "launcher/front/actions.h"
+#include "trainer/config_tables.h"
 
 namespace broadsheet {
 namespace {
@@ -44,7 +45,7 @@ RunConfig retrained_config(const Sweep& sweep, const std::string& folder) {
   config.train.max_steps = std::llround(static_cast<double>(step) * share);
   const std::string metric = config.validation.metric;
   config.validation = {};
-  config.validation.metric = metric;
+  if (!is_external(metric)) config.validation.metric = metric;
   return config;
 }
 

@@ -25,7 +25,7 @@ class CountingTokenizer : public Tokenizer {
   std::string name_ = "counting";
 };
 
-inline std::unique_ptr<Task> small_bert(const std::string& kind) {
+inline std::unique_ptr<Task> small_bert(const std::string& kind, const std::string& calibration = "none") {
   TaskRequest request;
   request.model.architecture = "bert";
   request.model.config = {{"vocab_size", 105},          {"hidden_size", 32},
@@ -37,6 +37,7 @@ inline std::unique_ptr<Task> small_bert(const std::string& kind) {
   request.task.text = "text";
   request.task.label = "label";
   request.task.score = "score";
+  request.task.calibration = calibration;
   request.max_length = 32;
   request.seed = 4;
   request.classes = {"a", "b", "c"};

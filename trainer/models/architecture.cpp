@@ -105,6 +105,11 @@ std::string wrong_model_remedy(const ModelTraits& model) {
   return model.masks ? "write kind: masked_lm, or choose a model of type gpt2" : "choose a model of type bert or gpt2";
 }
 
+std::string classifier_layer(const Architecture& architecture) {
+  if (std::holds_alternative<Gpt2Config>(architecture)) return "score";
+  return names_of(std::get<BertConfig>(architecture).family).classifier;
+}
+
 std::string class_with_head(const Architecture& architecture, HeadKind head) {
   const auto* bert = std::get_if<BertConfig>(&architecture);
   const std::string prefix = bert != nullptr ? names_of(bert->family).class_prefix : "GPT2";

@@ -51,5 +51,7 @@ std::string wrong_model_remedy(const ModelTraits& model);
 enum class HeadKind { kLanguageModel, kSequenceClassification, kTokenClassification };
 // The class of transformers that has this head: "BertForMaskedLM", "GPT2LMHeadModel", ...
 std::string class_with_head(const Architecture& architecture, HeadKind head);
+// The last layer of its classifier of sequences: "classifier", "classifier.out_proj", "score".
+std::string classifier_layer(const Architecture& architecture);
 
 }  // namespace broadsheet

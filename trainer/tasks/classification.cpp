@@ -1,5 +1,6 @@
 // Sequence classification: one class per text, any number of labels, or one of several classes in order.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/errors.h"
@@ -32,6 +33,7 @@ void check_classes(const TaskSetup& setup) {
 }
 
 constexpr double kLeastProbability = 1e-12;
+constexpr int64_t kUnknown = -1;  // the id of a class that the model does not have
 
 at::Tensor weights_tensor(const TaskSetup& setup) {
   if (setup.class_weights.empty()) return {};
@@ -81,6 +83,28 @@ class Classification : public TextTask {
   std::unique_ptr<Metrics> make_metrics() const override {
     if (multi_label_) return std::make_unique<MultiLabelMetrics>(setup_.classes.size());
     return std::make_unique<ClassificationMetrics>(setup_.classes, decision());
+  }
+
+  bool wants_temperature() const override { return setup_.task.calibration == "temperature"; }
+
+  LogitRows logit_rows(const Batch& batch) override {
+    const at::NoGradGuard no_grad;
+    return {head_logits(batch, input_of(batch), {}).to(at::kFloat), batch.labels, multi_label_};
+  }
+
+  void set_temperature(double temperature) override {
+    const at::NoGradGuard no_grad;
+    const std::string last = classifier_layer(setup_.model);
+    for (Parameter& parameter : parameters()) {
+      if (parameter.name == last + ".weight" || parameter.name == last + ".bias") parameter.tensor.div_(temperature);
+    }
+    temperature_ = temperature;
+  }
+
+  nlohmann::json broadsheet_config() const override {
+    nlohmann::json config = TextTask::broadsheet_config();
+    if (temperature_) config["temperature"] = *temperature_;
+    return config;
   }
 
   nlohmann::json model_config() const override {
@@ -174,14 +198,27 @@ class Classification : public TextTask {
 
   int64_t id_of(const ShardSet& corpus, Split split, int64_t document, int32_t label,
                 const std::vector<int64_t>& ids) const {
-    if (label >= 0 && static_cast<size_t>(label) < ids.size()) return ids[static_cast<size_t>(label)];
+    const bool there = label >= 0 && static_cast<size_t>(label) < ids.size();
+    if (there && ids[static_cast<size_t>(label)] != kUnknown) return ids[static_cast<size_t>(label)];
+    if (there) {
+      const FieldInfo& field = corpus.field(setup_.task.label);
+      throw UserError(
+          {"corpus.unknown_label",
+           {},
+           "task.label",
+           cat(corpus.folder(), ": document ", document, " of split ", split_name(split), " has ", field.name, " \"",
+               printable(field.classes[static_cast<size_t>(label)]), "\", which the model has not learned; it knows ",
+               printable(join(setup_.classes, ", "), 400)),
+           "leave such documents out (filter: {keep: {COLUMN: [...]}} of the source in corpus.yaml), or train on a "
+           "corpus that has it"});
+    }
     throw UserError("corpus.label",
                     cat(corpus.folder(), ": document ", document, " of split ", split_name(split), " has class ", label,
                         " of ", ids.size()),
                     "prepare the corpus again");
   }
 
-  // Our id of each class of the corpus, by name: another corpus may number them in another order.
+  // Our id of each class of the corpus, by name: another corpus may number them in another order, and have others.
   std::vector<int64_t> class_ids(const ShardSet& corpus) const {
     const FieldInfo& field = corpus.field(setup_.task.label);
     const FieldKind wanted = multi_label_ ? FieldKind::kLabels : FieldKind::kLabel;
@@ -197,18 +234,14 @@ class Classification : public TextTask {
     std::vector<int64_t> ids;
     for (size_t id = 0; id < field.classes.size(); ++id) {
       const auto found = std::find(setup_.classes.begin(), setup_.classes.end(), field.classes[id]);
-      if (found == setup_.classes.end() && !by_number) {
-        throw UserError("task.classes",
-                        cat(corpus.folder(), ": field ", field.name, " has class \"", field.classes[id],
-                            "\", the model knows ", join(setup_.classes, ", ")),
-                        "evaluate on a corpus with the model's classes, or train on this one");
-      }
-      ids.push_back(by_number ? static_cast<int64_t>(id) : found - setup_.classes.begin());
+      const int64_t by_name = found == setup_.classes.end() ? kUnknown : found - setup_.classes.begin();
+      ids.push_back(by_number ? static_cast<int64_t>(id) : by_name);
     }
     return ids;
   }
 
   bool multi_label_, ordinal_;
+  std::optional<double> temperature_;  // that the weights hold already
   ClassLossOptions options_;
   std::string metric_;
 };

@@ -16,6 +16,7 @@
 #include "data/shards.h"
 #include "trainer/config.h"
 #include "trainer/models/model.h"
+#include "trainer/temperature.h"
 
 namespace broadsheet {
 
@@ -88,6 +89,13 @@ class Task {
   // From now on make_batch() of the corpus that `store` belongs to adds its rows, and passes begin with them. The trunk
   // must keep its weights.
   virtual void use_features(std::shared_ptr<const FeatureStore> /*store*/) {}
+
+  // Whether the run wants a temperature (trainer/temperature.h), which logit_rows() are for.
+  virtual bool wants_temperature() const { return false; }
+  // Without graph or dropout.
+  virtual LogitRows logit_rows(const Batch& /*batch*/) { return {}; }
+  // Divides all logits by it from now on, by changing the weights of the head's last layer.
+  virtual void set_temperature(double /*temperature*/) {}
 
   // config.json of the model folder that this task writes ("architectures": ["BertForSequenceClassification"], ...).
   virtual nlohmann::json model_config() const = 0;

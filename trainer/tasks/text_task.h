@@ -77,6 +77,8 @@ class TextTask : public Task {
   virtual bool learns_the_end() const { return false; }
   // Whether the predictions of a document's pieces make one.
   virtual bool joins_pieces() const { return true; }
+  // A batch as the model reads it.
+  PackedInput input_of(const Batch& batch) const;
   // What that head makes of a batch [sequences, labels], from its features where it has them.
   at::Tensor head_logits(const Batch& batch, const PackedInput& input, const PassContext& pass) const;
   // The packed batch without labels. UserError("corpus.token") for ids outside the vocabulary.
@@ -98,7 +100,6 @@ class TextTask : public Task {
 
  private:
   PackSpec pack_spec(Split split) const;
-  PackedInput input_of(const Batch& batch) const;
 
   std::shared_ptr<const FeatureStore> features_;
 };
