@@ -79,6 +79,7 @@ nlohmann::json checkpoint_identity(const RunConfig& config, const Tokenizer& tok
   const nlohmann::json usual_order = {{"data.shuffle_block", DataConfig{}.shuffle_block},
                                       {"data.shuffle_window", DataConfig{}.shuffle_window},
                                       {"data.batches", DataConfig{}.batches},
+                                      {"adapter.kind", AdapterConfig{}.kind},
                                       {"train.global_batch_tokens", TrainConfig{}.global_batch_tokens}};
   for (const auto& [key, value] : flat.items()) {
     // Paths may change; what they hold is compared by fingerprint.

@@ -67,6 +67,8 @@ class LanguageModel {
   // Logits [sequences, labels], float32, of such rows; examples: keys of their random streams.
   virtual at::Tensor classify(const at::Tensor& rows, const std::vector<int64_t>& examples,
                               const PassContext& pass) const = 0;
+  // The linear layers of the trunk, a pooler among them, in order: those that an adapter may be hung into.
+  virtual std::vector<Linear*> branch_points() = 0;
   // Both in one.
   at::Tensor classify(const at::Tensor& hidden, const PackedInput& input, const PassContext& pass) const {
     return classify(head_rows(hidden, input), input.examples, pass);
