@@ -153,8 +153,8 @@ SafetensorsFile open_adapter_file(const std::string& folder) {
 void add_product(std::vector<float>& weight, const std::vector<float>& a, const std::vector<float>& b, int64_t r,
                  float scaling, bool transposed) {
   const auto rank = static_cast<size_t>(r), in = a.size() / rank, out = b.size() / rank;
-  std::vector<float> columns(a.size());  // A, or B transposed: [r, width]
   const size_t width = transposed ? out : in, rows = transposed ? in : out;
+  std::vector<float> columns(rank * width);  // A, or B transposed: [r, width]
   for (size_t k = 0; k < rank; ++k)
     for (size_t c = 0; c < width; ++c) columns[k * width + c] = transposed ? b[c * rank + k] : a[k * in + c];
   for (size_t row = 0; row < rows; ++row) {
