@@ -41,6 +41,9 @@ from random_model import randomize
 
 VOCAB = 50
 STEPS = 20
+# A first gradient near 1e-8 would be divided by itself: with the usual 1e-8 two float32 programs, and peft in float32 and
+# in float64, differ by some 1e-6 in such an element.
+EPSILON = 1e-6
 OUT = pathlib.Path(__file__).resolve().parent / "lora"
 
 BERT = dict(vocab_size=VOCAB, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=24,
@@ -115,7 +118,7 @@ def optimizer_of(kind, model):
         return torch.optim.SGD([p for _, p in trained], lr=0.01)
     groups = [{"params": [p for n, p in trained if not n.endswith("bias")], "weight_decay": 0.01},
               {"params": [p for n, p in trained if n.endswith("bias")], "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=1e-3, foreach=False)
+    return torch.optim.AdamW(groups, lr=1e-3, eps=EPSILON, foreach=False)
 
 
 def train(kind, model_class, name, folder, sequences):
@@ -143,6 +146,11 @@ def make(name):
     model.save_pretrained(folder / "base")
     adapted = add_adapter(model, targets, more, generator).eval()
     adapted.save_pretrained(folder / "adapter")
+    file = folder / "adapter/adapter_config.json"
+    written = json.loads(file.read_text())
+    if isinstance(written["target_modules"], list):  # a set to peft
+        written["target_modules"].sort()
+    file.write_text(json.dumps(written, indent=2) + "\n")
     sequences = make_sequences(name, generator)
     tensors = {f"logits.{i}": logits_of(adapted, name, sequence) for i, sequence in enumerate(sequences)}
     for kind in ("sgd", "adamw"):
