@@ -5,7 +5,9 @@
 #include <set>
 
 #include "checkpoints/json_file.h"
+#include "checkpoints/peft.h"
 #include "checkpoints/snapshot.h"
+#include "core/checksum.h"
 #include "core/durable.h"
 #include "core/errors.h"
 #include "core/log.h"
@@ -104,6 +106,10 @@ bool has_tokenizer(const std::string& folder) {
   return exists(folder + "/tokenizer.json") || exists(folder + "/vocab.txt");
 }
 
+bool has_config(const std::string& folder) {
+  return exists(folder + "/config.json") || is_adapter_folder(folder);
+}
+
 // The run that a folder inside it belongs to, `levels` folders up, or "".
 std::string run_above(const std::string& folder, int levels) {
   std::string run = absolute_path(folder);
@@ -115,13 +121,15 @@ ModelLocation locate(const std::string& weights, const std::string& run) {
   ModelLocation location{weights, weights, run, read_broadsheet(weights)};
   if (!has_tokenizer(weights) && !run.empty() && has_tokenizer(run + "/model")) {
     location.tokenizer_folder = run + "/model";
+  } else if (!has_tokenizer(weights) && is_adapter_folder(weights) && !exists(weights + "/vocab.json")) {
+    location.tokenizer_folder = adapter_base(weights);
   }
   return location;
 }
 
 ModelLocation locate_in_run(const std::string& run) {
   const std::string model = run + "/model";
-  if (exists(model + "/config.json")) return locate(model, run);
+  if (has_config(model)) return locate(model, run);
   const auto newest = newest_whole_checkpoint(run + "/checkpoints");
   if (!newest) {
     throw UserError(Fault{"model.unfinished",
@@ -148,7 +156,7 @@ ModelLocation locate_checkpoint(const std::string& folder) {
 
 }  // namespace
 
-WeightFiles WeightFiles::open(const std::string& folder) {
+WeightFiles WeightFiles::open_plain(const std::string& folder) {
   if (!is_folder(folder)) throw_not_found(folder);
   WeightFiles weights;
   std::map<std::string, std::string> index;
@@ -162,16 +170,7 @@ WeightFiles WeightFiles::open(const std::string& folder) {
   } else {
     throw_no_weights(folder);
   }
-  for (const SafetensorsFile& file : weights.files_) {
-    for (const TensorView& tensor : file.tensors()) {
-      if (weights.tensors_.emplace(tensor.name, &tensor).second) continue;
-      throw UserError(Fault{"model.duplicate_tensor",
-                            {folder},
-                            "",
-                            cat("tensor \"", printable(tensor.name), "\" is in two shards"),
-                            "fetch the folder again"});
-    }
-  }
+  for (const SafetensorsFile& file : weights.files_) weights.add(file, folder);
   for (const auto& [tensor, shard] : index) {
     if (weights.find(tensor) != nullptr) continue;
     throw UserError(Fault{"model.index",
@@ -181,6 +180,33 @@ WeightFiles WeightFiles::open(const std::string& folder) {
                           "fetch the folder again"});
   }
   return weights;
+}
+
+void WeightFiles::add(const SafetensorsFile& file, const std::string& folder) {
+  for (const TensorView& tensor : file.tensors()) {
+    if (tensors_.emplace(tensor.name, &tensor).second) continue;
+    throw UserError(Fault{"model.duplicate_tensor",
+                          {folder},
+                          "",
+                          cat("tensor \"", printable(tensor.name), "\" is in two shards"),
+                          "fetch the folder again"});
+  }
+}
+
+std::string WeightFiles::identity() const {
+  constexpr size_t kChunk = size_t{4} << 20;
+  Xxh3 sum;
+  std::vector<std::byte> copied(kChunk);
+  for (const auto& [name, tensor] : tensors_) {
+    const std::string head = cat(name, ' ', dtype_name(tensor->dtype), ' ', json(tensor->shape).dump(), '\n');
+    sum.update(head.data(), head.size());
+    for (size_t at = 0; at < tensor->bytes.size(); at += kChunk) {
+      const size_t count = std::min(kChunk, tensor->bytes.size() - at);
+      copy_bytes(*tensor, at, copied.data(), count);
+      sum.update(copied.data(), count);
+    }
+  }
+  return sum.hex();
 }
 
 const TensorView* WeightFiles::find(const std::string& name) const {
@@ -196,6 +222,7 @@ std::vector<std::string> WeightFiles::names() const {
 
 json read_model_config(const std::string& folder) {
   if (!is_folder(folder)) throw_not_found(folder);
+  if (is_adapter_folder(folder) && !exists(folder + "/config.json")) return adapter_model_config(folder);
   return read_json_object(folder + "/config.json", "model.config", kMaxConfigBytes);
 }
 
@@ -234,11 +261,12 @@ ModelLocation locate_model(const std::string& path) {
   }
   if (exists(path + "/run.yaml")) return locate_in_run(path);
   if (exists(path + "/manifest.json")) return locate_checkpoint(path);
-  if (exists(path + "/config.json")) return locate(path, run_above(path, 1));
+  if (has_config(path)) return locate(path, run_above(path, 1));
   throw UserError(Fault{"model.not_found",
                         {path},
                         "",
-                        "is neither a run (run.yaml), a checkpoint (manifest.json) nor a model (config.json)",
+                        "is neither a run (run.yaml), a checkpoint (manifest.json) nor a model (config.json or "
+                        "adapter_config.json)",
                         "give one of these folders"});
 }
 

@@ -12,6 +12,7 @@
 #include <map>
 
 #include "checkpoints/huggingface.h"
+#include "checkpoints/peft.h"
 #include "core/durable.h"
 #include "core/errors.h"
 #include "core/log.h"
@@ -111,19 +112,32 @@ void put_in_place(const std::string& made, const std::string& folder, const std:
   if (error) log_warning(cat("cannot remove the previous model ", retired, ": ", error.message()));
 }
 
+// What a model folder holds.
+struct Contents {
+  const json& config;
+  const std::vector<TensorView>& tensors;
+  const std::vector<std::string>& extra_files;
+  const json& broadsheet;
+  const json& adapter;
+};
+
 // Makes `folder`, but not its parents: see Note [Fencing].
-void write_files(const std::string& folder, const json& config, const std::vector<TensorView>& tensors,
-                 const std::vector<std::string>& extra_files, const json& broadsheet, uint64_t shard_bytes) {
+void write_files(const std::string& folder, const Contents& contents, uint64_t shard_bytes) {
   if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST)
     throw RunError("io.mkdir", cat("cannot create ", folder, ": ", std::strerror(errno)));
-  write_text(folder + "/config.json", config.dump(2) + "\n");
+  write_text(folder + "/config.json", contents.config.dump(2) + "\n");
   // One order whatever the caller's, so that equal weights are equal files.
-  std::vector<TensorView> sorted = tensors;
+  std::vector<TensorView> sorted = contents.tensors;
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const TensorView& a, const TensorView& b) { return a.name < b.name; });
-  write_weights(folder, sorted, shard_bytes);
-  if (!broadsheet.is_null()) write_text(folder + "/broadsheet.json", broadsheet.dump(2) + "\n");
-  for (const std::string& extra : extra_files)
+  if (contents.adapter.is_null()) {
+    write_weights(folder, sorted, shard_bytes);
+  } else {
+    write_safetensors(cat(folder, "/", kAdapterWeightsFile), sorted, kMetadata);
+    write_text(cat(folder, "/", kAdapterConfigFile), contents.adapter.dump(2) + "\n");
+  }
+  if (!contents.broadsheet.is_null()) write_text(folder + "/broadsheet.json", contents.broadsheet.dump(2) + "\n");
+  for (const std::string& extra : contents.extra_files)
     write_text(cat(folder, "/", file_name(extra)), read_file(extra, kMaxExtraBytes));
   sync_folder(folder);
 }
@@ -131,13 +145,14 @@ void write_files(const std::string& folder, const json& config, const std::vecto
 }  // namespace
 
 void write_model_folder(const std::string& folder, const json& config, const std::vector<TensorView>& tensors,
-                        const std::vector<std::string>& extra_files, const json& broadsheet, uint64_t shard_bytes) {
+                        const std::vector<std::string>& extra_files, const json& broadsheet, uint64_t shard_bytes,
+                        const json& adapter) {
   const std::string target = absolute_path(folder), parent = parent_folder(target), name = file_name(target);
   make_folders(parent);
   remove_leftovers(parent, name);
   const std::string made = cat(parent, "/.", name, ".", ::getpid(), ".writing");
   try {
-    write_files(made, config, tensors, extra_files, broadsheet, shard_bytes);
+    write_files(made, {config, tensors, extra_files, broadsheet, adapter}, shard_bytes);
     put_in_place(made, target, cat(parent, "/.", name, ".", ::getpid(), ".retired"));
   } catch (...) {
     std::error_code ignored;
@@ -148,10 +163,10 @@ void write_model_folder(const std::string& folder, const json& config, const std
 
 void publish_model_folder(const Fence& fence, const std::string& folder, const json& config,
                           const std::vector<TensorView>& tensors, const std::vector<std::string>& extra_files,
-                          const json& broadsheet) {
+                          const json& broadsheet, const json& adapter) {
   const std::string name = file_name(folder), made = cat(fence.folder(), "/", name);
   try {
-    fence.guard([&] { write_files(made, config, tensors, extra_files, broadsheet, kOneFile); });
+    fence.guard([&] { write_files(made, {config, tensors, extra_files, broadsheet, adapter}, kOneFile); });
     fence.replace_folder(name, folder);
   } catch (...) {
     std::error_code ignored;

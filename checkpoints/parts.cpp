@@ -92,14 +92,15 @@ bool divides_frozen(uint64_t frozen, uint64_t trained) {
 }
 
 std::vector<TensorPart> plan_parts(const std::vector<TensorView>& model, const std::vector<TensorView>& optimizer,
-                                   int rank, int world, const std::vector<TensorView>& frozen) {
+                                   int rank, int world, const std::vector<TensorView>& frozen,
+                                   const std::string& one_file) {
   BROADSHEET_ASSERT(rank >= 0 && rank < world);
   const uint64_t model_bytes = bytes_of(model), optimizer_bytes = bytes_of(optimizer);
   std::vector<TensorPart> parts;
   if (!frozen.empty()) {
     BROADSHEET_ASSERT(model_bytes <= kSmallModel);
     if (rank == 0) parts = {{kFrozenFile, frozen, {}}, {kTrainedFile, model, {}}};
-  } else if (!model_is_one_file(model_bytes, optimizer_bytes, world)) {
+  } else if (one_file.empty() && !model_is_one_file(model_bytes, optimizer_bytes, world)) {
     TensorPart shard{numbered("model", rank + 1, world), {}, {}};
     uint64_t offset = 0;
     for (const TensorView& tensor : model) {
@@ -108,7 +109,7 @@ std::vector<TensorPart> plan_parts(const std::vector<TensorView>& model, const s
     }
     if (!shard.tensors.empty()) parts.push_back(std::move(shard));
   } else if (rank == 0) {
-    parts.push_back({"model.safetensors", model, {}});
+    parts.push_back({one_file.empty() ? "model.safetensors" : one_file, model, {}});
   }
   const auto [begin, end] = optimizer_range(model_bytes, optimizer_bytes, rank, world);
   TensorPart state{world == 1 ? "optimizer.safetensors" : numbered("optimizer", rank + 1, world), {}, {}};

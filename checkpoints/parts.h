@@ -31,8 +31,11 @@ bool divides_frozen(uint64_t frozen, uint64_t trained);
 
 // What rank `rank` of `world` writes; shares differ by a few bytes where the model is not the larger part. Every rank
 // must pass the same tensors. A rank's list may be empty. `frozen`: weights for kFrozenFile; `model` has the others.
+// `one_file`: the name of the one file that `model` is written to whatever its size; empty: model.safetensors or
+// shards.
 std::vector<TensorPart> plan_parts(const std::vector<TensorView>& model, const std::vector<TensorView>& optimizer,
-                                   int rank, int world, const std::vector<TensorView>& frozen = {});
+                                   int rank, int world, const std::vector<TensorView>& frozen = {},
+                                   const std::string& one_file = "");
 // model.safetensors.index.json where the weights are in shards, else empty.
 std::string model_index(const std::vector<TensorView>& model, const std::vector<TensorView>& optimizer, int world,
                         const std::vector<TensorView>& frozen = {});

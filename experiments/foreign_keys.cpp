@@ -200,15 +200,10 @@ void add_models_and_data(Table& t) {
   add(t, {"freeze_layers", "num_frozen_layers", "freeze_trainable_layers"},
       [](const Context& context) { return cat("write freeze: {layers: ", foreign_value(context.value), "}"); });
   add(t, {"freeze_base_model", "freeze_encoder"}, advice("write freeze: all_but_head"));
-  const std::string soon = " (adapters are not in this version)";
-  const auto adapter = [&](const std::string& ours) -> Remedy {
-    return
-        [ours, soon](const Context& context) { return cat("write ", ours, ": ", foreign_value(context.value), soon); };
-  };
-  add(t, {"rank", "lora_rank", "lora_r"}, adapter("adapter.r"));
-  add(t, {"alpha", "scaling_alpha"}, adapter("adapter.lora_alpha"));
-  add(t, {"lora_target", "lora_target_modules", "modules"}, adapter("adapter.target_modules"));
-  add(t, {"use_peft", "use_lora", "peft_config", "finetuning_type", "peft_type"}, adapter("adapter.kind"));
+  add(t, {"rank", "lora_rank", "lora_r"}, same("adapter.r"));
+  add(t, {"alpha", "scaling_alpha"}, same("adapter.lora_alpha"));
+  add(t, {"lora_target", "lora_target_modules", "modules"}, same("adapter.target_modules"));
+  add(t, {"use_peft", "use_lora", "peft_config", "finetuning_type", "peft_type"}, advice("write adapter.kind: lora"));
 }
 
 void add_running(Table& t) {

@@ -10,6 +10,21 @@
 namespace broadsheet {
 namespace {
 
+void check_adapter_use(const RunConfig& config, ConfigReader& reader) {
+  if (config.adapter.none()) return;
+  const FreezeConfig& freeze = config.freeze;
+  if (freeze.all_but_head || freeze.embeddings || freeze.layers > 0) {
+    reader.fault("freeze", "config.conflict",
+                 cat("found freeze beside adapter.kind: ", config.adapter.kind,
+                     ", which trains nothing but its branches and the classifier"),
+                 "remove freeze");
+  }
+  if (!config.model.architecture.empty()) {
+    reader.fault("adapter", "config.conflict", "found an adapter for a model from scratch",
+                 "an adapter needs a trained model: write model: {from: FOLDER}, or remove it");
+  }
+}
+
 void check_validation_metric(const RunConfig& config, ConfigReader& reader) {
   const std::vector<std::string> metrics = metrics_of(config.task);
   const ValidationConfig& validation = config.validation;
@@ -76,17 +91,13 @@ void check_whole_run(const RunConfig& config, const std::string&, ConfigReader& 
                      ", fewer than a sequence may have (data.max_length: ", config.data.max_length, ")"),
                  "write at least that");
   }
+  check_adapter_use(config, reader);
   if (config.launch.ranks > most_examples(config.train)) {
     reader.fault("launch.ranks", "config.conflict",
                  cat("found ", config.launch.ranks, " ranks for train.global_batch_",
                      config.train.global_batch_tokens > 0 ? "tokens: " : "size: ", most_examples(config.train)),
                  "some ranks would never get an example; use fewer ranks or a larger batch");
   }
-}
-
-bool asks_for_no_adapter(const ConfigNode& node) {
-  const ConfigNode* kind = node.find("kind");
-  return node.entries.size() == 1 && kind != nullptr && kind->is_scalar() && kind->text == "none";
 }
 
 const Section<TrackingConfig>& tracking_section() {
@@ -119,7 +130,7 @@ const Section<RunConfig>& run_section() {
           .key("seed", &RunConfig::seed, natural(), "Of the order of examples, dropout, masking and new weights.")
           .key("runs_dir", &RunConfig::runs_dir, path(), "Folder in which runs get their folders.")
           .key("model", &RunConfig::model, nested(model_section()), "Where the weights come from.", Need::kRequired)
-          .later("adapter", "Train a small adapter (LoRA) instead of all weights.", asks_for_no_adapter)
+          .key("adapter", &RunConfig::adapter, adapter_type(), "Train a small adapter (LoRA) instead of all weights.")
           .key("freeze", &RunConfig::freeze, freeze_type(),
                "What is not trained. Where nothing below the head is, the trunk runs without dropout and in float32, "
                "and its "

@@ -6,6 +6,7 @@
 #include "checkpoints/huggingface.h"
 #include "core/text.h"
 #include "data/tokenizers/tokenizer.h"
+#include "trainer/adapters/targets_config.h"
 #include "trainer/models/architecture.h"
 
 namespace broadsheet {
@@ -45,9 +46,17 @@ class Sum {
   explicit Sum(const RunConfig& config) : config_(config) {}
   void add(const std::string& name, uint64_t elements) {
     size_.weights += elements * kFloat;
-    if (!is_trained(name, config_.freeze)) return;
+    size_.saved += elements * kFloat;
+    if (is_trained(name, config_.freeze)) add_trained(elements);
+  }
+  void add_trained(uint64_t elements) {
     size_.trained += elements * kFloat;
     size_.optimizer += elements * kFloat * moments_of(config_.train);
+  }
+  void add_base(uint64_t elements) { size_.weights += elements * kFloat; }
+  void add_adapter(uint64_t elements) {
+    size_.saved += elements * kFloat;
+    add_trained(elements);
   }
   StateSize size() const { return size_; }
 
@@ -55,6 +64,26 @@ class Sum {
   const RunConfig& config_;
   StateSize size_;
 };
+
+// Of an adapter: its branches and the classifier that the folder has.
+StateSize of_adapter(const RunConfig& config) {
+  Sum sum(config);
+  const std::string folder = locate_model(config.model.from).weights_folder;
+  const WeightFiles files = WeightFiles::open(folder);
+  const nlohmann::json model = read_model_config(folder);
+  const TargetModules targets(config.adapter, traits_of(read_architecture(model, folder)).model_type);
+  for (const std::string& name : files.names()) {
+    const TensorView& tensor = *files.find(name);
+    const uint64_t elements = 8 * tensor.bytes.size() / item_bits(tensor.dtype);
+    sum.add_base(elements);
+    if (trains_head(name.substr(0, name.find('.')))) sum.add_adapter(elements);
+    constexpr std::string_view kWeight = ".weight";
+    if (layer_of(name) < 0 || tensor.shape.size() != 2 || !ends_with(name, kWeight)) continue;
+    if (targets.has(name.substr(0, name.size() - kWeight.size())))
+      sum.add_adapter(static_cast<uint64_t>(config.adapter.r * (tensor.shape[0] + tensor.shape[1])));
+  }
+  return sum.size();
+}
 
 StateSize of_folder(const RunConfig& config) {
   Sum sum(config);
@@ -88,7 +117,7 @@ StateSize of_numbers(const RunConfig& config) {
 }  // namespace
 
 StateSize estimate_state_size(const RunConfig& config) {
-  if (!config.model.from.empty()) return of_folder(config);
+  if (!config.model.from.empty()) return config.adapter.none() ? of_folder(config) : of_adapter(config);
   return config.model.tokenizer.empty() ? StateSize{} : of_numbers(config);
 }
 

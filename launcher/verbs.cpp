@@ -350,12 +350,14 @@ std::vector<VerbSpec> make_verbs() {
        "a folder that transformers loads unchanged",
        {"DIR", 1, 1},
        {{"out", "DIR", "The folder to write; it must not exist.", false},
-        {"best", "", "DIR is a sweep's directory: its best trial.", false}},
+        {"best", "", "DIR is a sweep's directory: its best trial.", false},
+        {"merge-adapters", "", "DIR holds an adapter: write its base with the adapter merged into it.", false}},
        "DIR is a run's directory, a checkpoint or a Hugging Face folder. Writes config.json, model.safetensors and "
        "the\n"
-       "tokenizer's files.",
+       "tokenizer's files. Of an adapter it writes a folder that peft loads, or with --merge-adapters a whole model.",
        {"broadsheet export runs/editorials-sentiment --out models/sentiment",
-        "broadsheet export runs/editorials-search --best --out models/best"},
+        "broadsheet export runs/editorials-search --best --out models/best",
+        "broadsheet export runs/editorials-lora --merge-adapters --out models/merged"},
        false,
        true},
       later("serve", "a model behind HTTP"),

@@ -6,6 +6,7 @@
 
 #include "checkpoints/huggingface.h"
 #include "core/durable.h"
+#include "trainer/resume.h"
 
 namespace broadsheet {
 namespace {
@@ -40,13 +41,14 @@ void BestWeights::take(int64_t step) {
 
 void BestWeights::put_away(const Fence& fence) {
   if (!kept() || step_ < 0 || written_ == step_) return;
-  ParameterList best = task_.parameters();
+  ParameterList best = saved_parameters(task_);
   size_t index = 0;
   for (Parameter& parameter : best)
     if (parameter.tensor.requires_grad()) parameter.tensor = copies_[index++];
   nlohmann::json description = task_.broadsheet_config();
   description[kStep] = step_;
-  publish_model_folder(fence, folder_, task_.model_config(), tensor_views(best), tokenizer_files_, description);
+  publish_model_folder(fence, folder_, task_.model_config(), tensor_views(best), tokenizer_files_, description,
+                       task_.adapter_config());
   written_ = step_;
 }
 
@@ -63,6 +65,10 @@ bool BestWeights::restore(int64_t step) {
 bool BestWeights::load(int64_t step) {
   const bool there = ranks_.first() && step_in(folder_) == step;
   if (ranks_.max(there ? 1 : 0) == 0) return false;
+  if (!task_.adapter_config().is_null()) {
+    load_checkpoint_weights(folder_, task_);
+    return true;
+  }
   const LoadReport report = load_parameters(task_.parameters(), WeightFiles::open(folder_), {});
   return report.missing.empty();
 }

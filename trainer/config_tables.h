@@ -11,6 +11,7 @@ namespace broadsheet {
 
 const Section<ModelConfig>& model_section();
 ConfigType<FreezeConfig> freeze_type();  // none | all_but_head | a map
+ConfigType<AdapterConfig> adapter_type();  // a map
 const Section<TaskConfig>& task_section();
 const Section<DataConfig>& data_section();
 const Section<TrainConfig>& train_section();

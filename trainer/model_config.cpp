@@ -1,5 +1,6 @@
 // The sections that say what is trained on what: model, freeze, task, data.
 #include <algorithm>
+#include <regex>
 
 #include "core/durable.h"
 #include "core/path.h"
@@ -160,6 +161,74 @@ ConfigType<ClassWeightsConfig> class_weights_type() {
   return type;
 }
 
+// One key of the file, two members of AdapterConfig.
+struct TargetModulesKey {
+  std::vector<std::string> names;
+  std::string pattern;
+};
+
+ConfigType<TargetModulesKey> target_modules_type() {
+  const ConfigType<std::vector<std::string>> names = list_of(text());
+  const ConfigType<std::string> pattern = text();
+  ConfigType<TargetModulesKey> type;
+  type.words = "a list of names, or one text: a regular expression or all-linear";
+  type.schema = {{"anyOf", {pattern.schema, names.schema}}};
+  type.read = [=](const ConfigNode& node, const std::string& key, ConfigReader& reader, TargetModulesKey& value) {
+    if (node.is_list()) return names.read(node, key, reader, value.names);
+    if (!node.is_scalar()) return fault_wanted(node, key, reader, type.words, "write for example [query, value]");
+    if (!pattern.read(node, key, reader, value.pattern)) return false;
+    try {
+      const std::regex compiled(value.pattern);
+      return true;
+    } catch (const std::regex_error&) {
+      return fault_wanted(node, key, reader, "a regular expression", "write names as a list: [query, value]");
+    }
+  };
+  type.write = [=](const TargetModulesKey& value) {
+    if (!value.pattern.empty()) return OrderedJson(value.pattern);
+    return value.names.empty() ? OrderedJson() : names.write(value.names);
+  };
+  return type;
+}
+
+struct AdapterKeys {
+  std::string kind = AdapterConfig{}.kind;
+  int64_t r = AdapterConfig{}.r;
+  double lora_alpha = AdapterConfig{}.lora_alpha, lora_dropout = AdapterConfig{}.lora_dropout;
+  TargetModulesKey target_modules;
+};
+
+void check_adapter(const AdapterKeys& adapter, const std::string& prefix, ConfigReader& reader) {
+  if (adapter.kind != "none" || reader.at_fault(join_key(prefix, "kind"))) return;
+  for (const char* name : {"r", "lora_alpha", "lora_dropout", "target_modules"}) {
+    const std::string key = join_key(prefix, name);
+    if (reader.given(key) == nullptr) continue;
+    reader.fault(key, "config.conflict", cat(name, " belongs to kind: lora, found kind: none"),
+                 "write kind: lora, or remove it");
+  }
+}
+
+const Section<AdapterKeys>& adapter_section() {
+  static const auto section =
+      Section<AdapterKeys>()
+          .key("kind", &AdapterKeys::kind,
+               one_of({{"none", "lora"},
+                       {"adapter", "adalora", "ia3", "prefix_tuning"},
+                       {{"LORA", "lora"}, {"LoRA", "lora"}, {"qlora", "lora"}}}),
+               "lora: branches of two narrow matrices beside chosen linear layers, and the classifier, are trained "
+               "instead of all weights; a language model's head is not.")
+          .key("r", &AdapterKeys::r, integer(1, 4096), "lora: the width of the branches.")
+          .key("lora_alpha", &AdapterKeys::lora_alpha, number(above(0)), "lora: branches count lora_alpha / r.")
+          .key("lora_dropout", &AdapterKeys::lora_dropout, number({0, 1, false, true}),
+               "lora: the share of a branch's inputs that is dropped in training.")
+          .key("target_modules", &AdapterKeys::target_modules, target_modules_type(),
+               "lora: the linear layers that get a branch: their names or the ends of such; or one regular expression "
+               "that a whole name matches; or all-linear. Without it query and value, as each kind of model calls "
+               "them.")
+          .check(check_adapter);
+  return section;
+}
+
 const Section<FreezeConfig>& freeze_section() {
   static const auto section =
       Section<FreezeConfig>()
@@ -206,6 +275,25 @@ ConfigType<FreezeConfig> freeze_type() {
   type.write = [&section](const FreezeConfig& value) {
     if (value.all_but_head) return OrderedJson("all_but_head");
     return value.embeddings || value.layers > 0 ? section.write(value) : OrderedJson("none");
+  };
+  return type;
+}
+
+ConfigType<AdapterConfig> adapter_type() {
+  const Section<AdapterKeys>& section = adapter_section();
+  const ConfigType<AdapterKeys> keys = nested(section);
+  ConfigType<AdapterConfig> type{keys.words, keys.schema, {}, {}, keys.children};
+  type.read = [&section](const ConfigNode& node, const std::string& key, ConfigReader& reader, AdapterConfig& value) {
+    AdapterKeys read;
+    if (!section.read(node, key, reader, read)) return false;
+    value = {
+        read.kind, read.r, read.lora_alpha, read.lora_dropout, read.target_modules.names, read.target_modules.pattern};
+    return true;
+  };
+  type.write = [&section](const AdapterConfig& value) {
+    if (value.none()) return OrderedJson{{"kind", value.kind}};
+    return section.write(
+        {value.kind, value.r, value.lora_alpha, value.lora_dropout, {value.target_modules, value.target_pattern}});
   };
   return type;
 }

@@ -54,6 +54,8 @@ nlohmann::json run_identity(Task& task, const BatchPlan& plan, const std::string
                          {"parameters", sha256_hex(parameters)}};
   // What is as it was before there was a choice is not named: checkpoints of then still go on.
   nlohmann::json& trainer = identity["trainer"];
+  const nlohmann::json description = task.broadsheet_config();
+  if (description.contains("base")) trainer["base"] = description.at("base");
   if (plan.bucketed) trainer["bucketed"] = true;
   if (plan.shuffle.block > 0) trainer["shuffle"] = {plan.shuffle.block, plan.shuffle.window};
   if (plan.global_batch_tokens > 0) trainer["global_batch_tokens"] = {plan.global_batch_tokens, plan.mean_length};
@@ -81,6 +83,19 @@ void compare(const std::string& prefix, const nlohmann::json& saved, const nlohm
     fault.remedy = "go on with the old value, or start anew beside it with --fresh";
     faults.add(std::move(fault));
   }
+}
+
+// An adapter goes on on the base that it was trained on, wherever that lies now.
+void check_base(const nlohmann::json& saved, const nlohmann::json& present, const std::string& folder) {
+  const auto before = saved.find("base"), now = present.find("base");
+  if (before == saved.end() || now == present.end() || before->at("weights") == now->at("weights")) return;
+  throw UserError(
+      {"resume.base",
+       {folder},
+       "model.from",
+       cat("the adapter of this checkpoint was trained on other weights than those of ",
+           now->at("folder").get<std::string>(), "; then they lay in ", before->at("folder").get<std::string>()),
+       "name the base that it was trained on, or start anew with --fresh"});
 }
 
 nlohmann::json read_json(const std::string& path) {
@@ -176,14 +191,16 @@ bool resume(Task& task, Optimizer& optimizer, TrainState& state, const nlohmann:
   if (folder.empty()) return false;
   const nlohmann::json saved = read_json(folder + "/state.json");
   Faults faults;
-  compare("", saved.value("identity", nlohmann::json::object()), identity, folder, faults);
+  const nlohmann::json before = saved.value("identity", nlohmann::json::object());
+  check_base(before.value("trainer", nlohmann::json::object()), identity.at("trainer"), folder);
+  compare("", before, identity, folder, faults);
   faults.throw_if_any();
   try {
     state.restore(saved.at("state"));
   } catch (const nlohmann::json::exception& error) {
     throw UserError("checkpoint.state", cat(folder, "/state.json: ", error.what()), "remove this checkpoint");
   }
-  load_checkpoint_weights(folder, task.parameters());
+  load_checkpoint_weights(folder, task);
   load_checkpoint_optimizer(folder, optimizer);
   const nlohmann::json runtime = runtime_facts(ranks.size(), options);
   note_changes(saved.value("runtime", runtime), runtime, options.train.reduction == "consistent", ranks.first(), state);
@@ -199,9 +216,10 @@ void load_checkpoint_optimizer(const std::string& folder, Optimizer& optimizer) 
   on_all_threads(wanted.size(), [&](size_t i) { parts.read(wanted[i]); });
 }
 
-void load_checkpoint_weights(const std::string& folder, ParameterList& parameters) {
-  const WeightFiles files = WeightFiles::open(folder);
-  const std::vector<TensorView> all = tensor_views(parameters);
+void load_checkpoint_weights(const std::string& folder, Task& task) {
+  const bool adapter = !task.adapter_config().is_null();
+  const WeightFiles files = adapter ? WeightFiles::open_adapter(folder) : WeightFiles::open(folder);
+  const std::vector<TensorView> all = tensor_views(saved_parameters(task));
   on_all_threads(all.size(), [&](size_t i) {
     const TensorView& wanted = all[i];
     const TensorView* found = files.find(wanted.name);

@@ -31,7 +31,8 @@ struct TrainState {
 };
 
 // What must be equal for a checkpoint to be a checkpoint of this run: options.identity and, under "trainer", the
-// corpus, the seed, the batch size, the version of the sample order, the optimizer and a hash of the parameters.
+// corpus, the seed, the batch size, the version of the sample order, the optimizer, a hash of the parameters and that
+// of an adapter's base.
 nlohmann::json run_identity(Task& task, const BatchPlan& plan, const std::string& corpus_fingerprint,
                             const TrainerOptions& options);
 
@@ -46,8 +47,9 @@ bool resume(Task& task, Optimizer& optimizer, TrainState& state, const nlohmann:
 // checkpoint.
 nlohmann::json runtime_facts(int world_size, const TrainerOptions& options);
 
-// Copies the weights of a checkpoint's folder into the task's parameters; every one must be there.
-void load_checkpoint_weights(const std::string& folder, ParameterList& parameters);
+// Copies the weights of a checkpoint's folder into the task's parameters; all that saved_parameters() has must be
+// there.
+void load_checkpoint_weights(const std::string& folder, Task& task);
 void load_checkpoint_optimizer(const std::string& folder, Optimizer& optimizer);
 
 }  // namespace broadsheet

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "checkpoints/parts.h"
+#include "checkpoints/peft.h"
 #include "core/activity.h"
 #include "core/errors.h"
 #include "core/log.h"
@@ -51,6 +52,7 @@ std::vector<TensorView> SnapshotWriter::state_views() {
 }
 
 std::pair<std::vector<TensorView>, std::vector<TensorView>> SnapshotWriter::weight_views() const {
+  if (!task_.adapter_config().is_null()) return {{}, tensor_views(saved_parameters(task_))};
   ParameterList frozen, trained;
   for (const Parameter& parameter : task_.parameters())
     (parameter.tensor.requires_grad() ? trained : frozen).push_back(parameter);
@@ -68,7 +70,9 @@ void SnapshotWriter::save(const TrainState& state, const nlohmann::json& told) {
   const std::vector<TensorView> optimizer = state_views();
   SaveRequest request;
   request.step = step_ = state.step;
-  request.tensors = plan_parts(model, optimizer, ranks_.rank(), ranks_.size(), frozen);
+  const nlohmann::json adapter = task_.adapter_config();
+  request.tensors =
+      plan_parts(model, optimizer, ranks_.rank(), ranks_.size(), frozen, adapter.is_null() ? "" : kAdapterWeightsFile);
   request.all_bytes = bytes_of(frozen) + bytes_of(model) + bytes_of(optimizer) + kSmallFiles;
   if (frozen_.size() == 2) request.earlier.assign(frozen_.begin(), frozen_.end());
   const nlohmann::json runtime = runtime_facts(ranks_.size(), options_);
@@ -77,7 +81,8 @@ void SnapshotWriter::save(const TrainState& state, const nlohmann::json& told) {
     request.texts = {{"state.json", json.dump(2) + "\n"},
                      {"config.json", task_.model_config().dump(2) + "\n"},
                      {"broadsheet.json", task_.broadsheet_config().dump(2) + "\n"}};
-    const std::string index = model_index(model, optimizer, ranks_.size(), frozen);
+    const std::string index = adapter.is_null() ? model_index(model, optimizer, ranks_.size(), frozen) : "";
+    if (!adapter.is_null()) request.texts.emplace_back(kAdapterConfigFile, adapter.dump(2) + "\n");
     if (!index.empty()) request.texts.emplace_back("model.safetensors.index.json", index);
     request.copies = options_.tokenizer_files;
     request.records = options_.records;

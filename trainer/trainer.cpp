@@ -220,7 +220,7 @@ void Training::begin_at_zero() {
 double Training::save_seconds_at_most() const {
   if (snapshots_.longest_save() > 0) return snapshots_.longest_save();
   double bytes = 0;
-  for (const Parameter& parameter : task_.parameters())
+  for (const Parameter& parameter : saved_parameters(task_))
     bytes += static_cast<double>(parameter.tensor.nbytes()) * kCopiesSaved;
   return kLeastSave + bytes / kSlowDisk;
 }
@@ -320,7 +320,7 @@ void Training::roll_back() {
   snapshots_.finish();
   const std::string folder = ranks_.broadcast(ranks_.first() ? last_good_checkpoint(first_skipped) : "", 0);
   if (folder.empty()) throw diverged;
-  load_checkpoint_weights(folder, task_.parameters());
+  load_checkpoint_weights(folder, task_);
   load_checkpoint_optimizer(folder, *optimizer_);
   state_.rollbacks.push_back(state_.step);
   if (ranks_.first())
@@ -475,7 +475,7 @@ TrainOutcome Training::finished() {
   const bool restored = best_.restore(outcome.best_step);
   if (!restored) outcome.best_checkpoint = snapshots_.find_whole(outcome.best_step);
   if (!outcome.best_checkpoint.empty()) {
-    load_checkpoint_weights(outcome.best_checkpoint, task_.parameters());
+    load_checkpoint_weights(outcome.best_checkpoint, task_);
   } else if (!restored && outcome.best_step != state_.step) {
     if (ranks_.first())
       log_warning(cat("the best weights, of step ", outcome.best_step, ", are on disk no more; the last ones, of step ",

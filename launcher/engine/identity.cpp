@@ -80,6 +80,7 @@ nlohmann::json checkpoint_identity(const RunConfig& config, const Tokenizer& tok
                                       {"data.shuffle_window", DataConfig{}.shuffle_window},
                                       {"data.batches", DataConfig{}.batches},
                                       {"task.calibration", TaskConfig{}.calibration},
+                                      {"adapter.kind", AdapterConfig{}.kind},
                                       {"train.global_batch_tokens", TrainConfig{}.global_batch_tokens}};
   for (const auto& [key, value] : flat.items()) {
     // Paths may change; what they hold is compared by fingerprint.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "checkpoints/huggingface.h"
+#include "checkpoints/peft.h"
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -39,6 +40,9 @@ void tell_of_model(const RunConfig& config, Task& task) {
   log_info(
       cat("model: ", origin, ", ", with_thousands(all), " parameters, ", with_thousands(trained), " of them trained"));
   if (config.model.from.empty()) return;
+  const std::string& from = config.model.from;
+  if (is_adapter_folder(from) || is_adapter_folder(from + "/model"))
+    log_info("the model is an adapter; it was merged into its base");
   const LoadReport& load = task.load_report();
   const bool new_head = std::any_of(head.begin(), head.end(), [&](const std::string& name) {
     return std::find(load.missing.begin(), load.missing.end(), name) != load.missing.end();
@@ -115,8 +119,8 @@ void Reporter::publish(const TrainOutcome& outcome, Task& task, const std::vecto
     log_info(cat("stopped early after step ", outcome.steps, ": no improvement"));
   const Fence fence = directory_.fence();
   if (with_model) {
-    publish_model_folder(fence, directory_.model(), task.model_config(), tensor_views(task.parameters()),
-                         tokenizer_files, task.broadsheet_config());
+    publish_model_folder(fence, directory_.model(), task.model_config(), tensor_views(saved_parameters(task)),
+                         tokenizer_files, task.broadsheet_config(), task.adapter_config());
   }
   const RunResults results{config_.name,
                            task.kind(),

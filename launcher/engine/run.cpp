@@ -26,6 +26,7 @@ TaskRequest task_request(const RunConfig& config, const ShardSet& corpus, std::s
   TaskRequest request;
   request.model = config.model;
   request.task = config.task;
+  request.adapter = config.adapter;
   request.max_length = config.data.max_length;
   request.long_documents = long_documents_from_name(config.data.long_documents).value();
   request.seed = config.seed;
@@ -75,7 +76,7 @@ RunEnd run(RunRequest request, Communicator& ranks, RankWatchdog& watchdog, Open
   // read: going on from it either succeeds or ends the run.
   const bool weights_follow = directory.has_checkpoints(ranks);
   const std::unique_ptr<Task> task = make_task(task_request(config, *corpus, tokenizer, weights_follow));
-  apply_freeze(task->parameters(), config.freeze);
+  if (config.adapter.none()) apply_freeze(task->parameters(), config.freeze);
   corpus = task->examples_of(corpus);
   if (config.validation.metric.empty()) config.validation.metric = task->default_metric();
 

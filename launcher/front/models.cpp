@@ -1,5 +1,6 @@
 // export and verify: model folders, checkpoints and corpora, without computing anything.
 #include "checkpoints/huggingface.h"
+#include "checkpoints/peft.h"
 #include "checkpoints/snapshot.h"
 #include "core/durable.h"
 #include "core/path.h"
@@ -125,6 +126,27 @@ std::string best_trial_of(const std::string& folder) {
 
 }  // namespace
 
+// An adapter goes out as it is, or merged into its base.
+struct Exported {
+  nlohmann::json config, broadsheet, adapter = nullptr;
+  WeightFiles weights;
+};
+
+Exported read_exported(const ModelLocation& location, bool merge) {
+  const std::string& folder = location.weights_folder;
+  const bool adapter = is_adapter_folder(folder);
+  if (merge && !adapter) {
+    throw UserError("usage.merge_adapters", cat("broadsheet export: ", folder, " holds no adapter"),
+                    "leave --merge-adapters out");
+  }
+  Exported exported{read_model_config(folder), location.broadsheet, nullptr, WeightFiles::open(folder)};
+  if (merge && exported.broadsheet.is_object()) exported.broadsheet.erase("base");
+  if (!adapter || merge) return exported;
+  exported.adapter = read_adapter_config(folder);
+  exported.weights = WeightFiles::open_adapter(folder);
+  return exported;
+}
+
 int do_export(const Command& command) {
   if (!command.has("out"))
     throw UserError("usage.missing", "broadsheet export: --out is missing", "name the folder to write");
@@ -134,8 +156,8 @@ int do_export(const Command& command) {
     throw UserError("usage.best", cat("broadsheet export: ", from, is_sweep_folder(from) ? ": a sweep" : ": no sweep"),
                     "--best exports a sweep's best trial; without it, name a run");
   const ModelLocation location = locate_model(command.has("best") ? best_trial_of(from) : from);
-  const nlohmann::json config = read_model_config(location.weights_folder);
-  const WeightFiles weights = WeightFiles::open(location.weights_folder);
+  const Exported exported = read_exported(location, command.has("merge-adapters"));
+  const WeightFiles& weights = exported.weights;
   if (exists(out)) throw UserError("export.exists", cat(out, ": exists already"), "choose another --out or remove it");
   std::vector<TensorView> tensors;
   for (const std::string& name : weights.names()) tensors.push_back(*weights.find(name));
@@ -147,7 +169,7 @@ int do_export(const Command& command) {
       {"out", out}, {"from", location.weights_folder}, {"tensors", tensors.size()}, {"dry_run", command.dry_run}};
   if (!command.dry_run) {
     make_folders(parent_folder(out));
-    write_model_folder(out, config, tensors, files, location.broadsheet);
+    write_model_folder(out, exported.config, tensors, files, exported.broadsheet, kShardBytes, exported.adapter);
   }
   if (command.json) {
     print_json(answer);

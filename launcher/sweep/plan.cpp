@@ -135,7 +135,7 @@ SweepPlan plan_sweep(const Sweep& sweep, int64_t examples) {
   const auto paused = static_cast<uint64_t>(plan.rungs.empty() ? 0 : plan.trials);
   const auto each = static_cast<uint64_t>(sweep.base.checkpoints.keep_last + sweep.base.checkpoints.keep_best);
   plan.disk_bytes = (alive * (each + 1) + paused * 2) * size.checkpoint() +
-                    static_cast<uint64_t>(sweep.config.keep_best) * (each * size.checkpoint() + size.weights) +
+                    static_cast<uint64_t>(sweep.config.keep_best) * (each * size.checkpoint() + size.saved) +
                     static_cast<uint64_t>(plan.trials) * kBytesOfTrial;
   plan.files_per_trial = kFilesOfTrial + (sweep.base.tracking.tensorboard ? 1 : 0);
   if (const std::optional<Rate> rate = measured_rate(sweep)) {

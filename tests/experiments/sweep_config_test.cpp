@@ -92,7 +92,7 @@ TEST(SweepConfigFile, EveryKeyReachesItsField) {
 
 TEST(SweepConfigFile, TheResolvedFileLoadsToTheSame) {
   const ScratchFolder folder;
-  for (const char* name : {"/sweep_everything.yaml", "/sweep_smallest.yaml"}) {
+  for (const char* name : {"/sweep_everything.yaml", "/sweep_smallest.yaml", "/sweep_adapters.yaml"}) {
     const std::string text = to_yaml(load_sweep(kGood + name, {}).config);
     write_file_durably(folder / "again.yaml", text);
     EXPECT_EQ(to_yaml(load_sweep(folder / "again.yaml", {}).config), text) << name;

@@ -6,7 +6,8 @@
         probabilities or scores that `broadsheet predict --input INPUT.jsonl` wrote, within 1e-5.
     load_exported.py end_to_end BROADSHEET TOKENIZE_LINES
         Makes a tiny random BERT and a small corpus, prepares, trains five steps on two ranks for each task, predicts,
-        exports, and checks all of it; token ids too. The same with a tiny random GPT-2 on byte-level BPE.
+        exports, and checks all of it; token ids too. The same with a tiny random GPT-2 on byte-level BPE. Then with
+        an adapter on each: peft loads what the run wrote, and its export with --merge-adapters is a whole model.
 """
 
 import json
@@ -20,6 +21,7 @@ import sys
 import tempfile
 
 import torch
+from peft import AutoPeftModelForSequenceClassification, PeftModel
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import (
     AutoModelForCausalLM,
@@ -209,6 +211,7 @@ def end_to_end(broadsheet, tokenize_lines):
             call("prepare", f"{model}.yaml")
             for task in tasks:
                 check_task(call, tokenize_lines, folder, model, task, documents)
+            check_adapter(call, folder, model, documents)
 
 
 def check_task(call, tokenize_lines, folder, model, task, documents):
@@ -229,6 +232,37 @@ def check_task(call, tokenize_lines, folder, model, task, documents):
         largest = check(written, documents, read_jsonl(output), max_length=longest)
         print(f"{name}: {len(documents)} predictions of {written.name}, largest difference {largest:.1e}")
         output.unlink()
+
+
+def check_adapter(call, folder, model, documents):
+    """The adapter in peft, by hand and by its Auto class, and merged by us, against `predict`."""
+    name = f"{model}-lora"
+    (folder / f"{name}.yaml").write_text(
+        run_yaml("classification", model).replace(f"name: {model}-classification", f"name: {name}") +
+        "adapter: {kind: lora, r: 4, lora_alpha: 16, target_modules: all-linear}\n")
+    call("train", f"{name}.yaml")
+    written, merged, output = folder / "runs" / name / "model", folder / f"merged-{name}", folder / f"{name}.jsonl"
+    call("export", f"runs/{name}", "--merge-adapters", "--out", str(merged))
+    call("predict", str(written), "--input", "moods.jsonl", "--output", str(output), "--threads", "1")
+    tokenizer = AutoTokenizer.from_pretrained(str(written))
+    base = AutoModelForSequenceClassification.from_pretrained(str(folder / model), num_labels=3)
+    base.config.pad_token_id = tokenizer.pad_token_id or 0
+    models = {"PeftModel": PeftModel.from_pretrained(base, str(written)),
+              "AutoPeftModel": AutoPeftModelForSequenceClassification.from_pretrained(str(written), num_labels=3),
+              "merged": load(AutoModelForSequenceClassification, merged)}
+    longest = 46 if model == "gpt2" else 48
+    names = json.loads((written / "config.json").read_text())["id2label"]
+    for kind, loaded in models.items():
+        loaded.eval()
+        largest = 0.0
+        for document, prediction in zip(documents, read_jsonl(output), strict=True):
+            encoded = tokenizer(document["text"], truncation=True, max_length=longest, return_tensors="pt")
+            with torch.no_grad():
+                wanted = torch.softmax(loaded(**encoded).logits[0].double(), -1)
+            for k, p in enumerate(wanted):
+                largest = max(largest, abs(float(p) - prediction["probabilities"][names[str(k)]]))
+        assert largest <= TOLERANCE, f"{name}: {kind}: differs by {largest}"
+        print(f"{name}: {len(documents)} predictions of {kind}, largest difference {largest:.1e}")
 
 
 def check_masked_lm(before, after):

@@ -121,4 +121,17 @@ at::Tensor BertModel::classify(const at::Tensor& rows, const std::vector<int64_t
   return classifier_(dropped(pooled, DropoutSite::kHead)).to(at::kFloat);
 }
 
+std::vector<Linear*> BertModel::branch_points() {
+  std::vector<Linear*> all;
+  if (projection_.weight.defined()) all.push_back(&projection_);
+  for (Layer& layer : layers_) {
+    for (Linear* one :
+         {&layer.query, &layer.key, &layer.value, &layer.attention_output, &layer.intermediate, &layer.output})
+      all.push_back(one);
+  }
+  // DistilBERT's and RoBERTa's belong to their classifiers.
+  if (starts_with(pooler_.name, names_of(config_.family).trunk)) all.push_back(&pooler_);
+  return all;
+}
+
 }  // namespace broadsheet

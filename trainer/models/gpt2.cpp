@@ -131,4 +131,11 @@ at::Tensor Gpt2Model::classify(const at::Tensor& rows, const std::vector<int64_t
   return score_(rows).to(at::kFloat);
 }
 
+std::vector<Linear*> Gpt2Model::branch_points() {
+  std::vector<Linear*> all;
+  for (Layer& layer : layers_)
+    for (Linear* one : {&layer.attention, &layer.attention_output, &layer.wide, &layer.wide_output}) all.push_back(one);
+  return all;
+}
+
 }  // namespace broadsheet

@@ -36,6 +36,7 @@ class Gpt2Model : public LanguageModel {
   at::Tensor head_rows(const at::Tensor& hidden, const PackedInput& input) const override;
   at::Tensor classify(const at::Tensor& rows, const std::vector<int64_t>& examples,
                       const PassContext& pass) const override;
+  std::vector<Linear*> branch_points() override;
 
  private:
   struct Layer {

@@ -11,4 +11,7 @@ namespace broadsheet {
 // Fills a contiguous float32 tensor with normal values of mean 0 (Box-Muller on the stream of (seed, name)).
 void fill_normal(at::Tensor& tensor, uint64_t seed, const std::string& name, double standard_deviation);
 
+// The same with values that are uniform in [-bound, bound).
+void fill_uniform(at::Tensor& tensor, uint64_t seed, const std::string& name, double bound);
+
 }  // namespace broadsheet

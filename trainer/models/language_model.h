@@ -71,6 +71,8 @@ class LanguageModel {
   // Logits [rows.size(), tags], float32, of these rows of hidden states [total, hidden].
   at::Tensor tag(const at::Tensor& hidden, const std::vector<int64_t>& rows, const PackedInput& input,
                  const PassContext& pass) const;
+  // The linear layers of the trunk, a pooler among them, in order: those that an adapter may be hung into.
+  virtual std::vector<Linear*> branch_points() = 0;
   // Both in one.
   at::Tensor classify(const at::Tensor& hidden, const PackedInput& input, const PassContext& pass) const {
     return classify(head_rows(hidden, input), input.examples, pass);

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "checkpoints/peft.h"
 #include "core/errors.h"
+#include "core/path.h"
 #include "core/text.h"
+#include "trainer/adapters/lora.h"
 #include "trainer/tasks/text_task.h"
 
 namespace broadsheet {
@@ -57,6 +60,19 @@ void from_folder(const std::string& folder, TaskSetup& setup) {
   setup.source_config = read_model_config(folder);
   setup.model = read_architecture(setup.source_config, folder + "/config.json");
   setup.weights = WeightFiles::open(folder);
+}
+
+// The base that an adapter is trained on.
+void take_base(const std::string& folder, TaskSetup& setup) {
+  if (is_adapter_folder(folder)) {
+    throw UserError({"adapter.base",
+                     {},
+                     "model.from",
+                     cat(folder, " is the folder of an adapter itself"),
+                     "merge it first: broadsheet export DIR --merge-adapters --out NEW"});
+  }
+  setup.base_folder = absolute_path(folder);
+  setup.base_weights = setup.weights->identity();
 }
 
 void check_problem(const std::string& problem, const std::string& file) {
@@ -174,6 +190,10 @@ bool Task::higher_is_better(const std::string& metric) {
   return broadsheet::higher_is_better(metric);
 }
 
+ParameterList saved_parameters(Task& task) {
+  return task.adapter_config().is_null() ? task.parameters() : adapter_parameters(task.parameters());
+}
+
 std::unique_ptr<Task> make_task(const TaskRequest& request) {
   TaskSetup setup;
   setup.task = request.task;
@@ -185,10 +205,13 @@ std::unique_ptr<Task> make_task(const TaskRequest& request) {
     setup.class_weights = request.class_weights;
   }
   setup.tokenizer = request.tokenizer;
+  setup.adapter = request.adapter;
   if (request.model.from.empty()) {
     from_scratch(request, setup);
   } else {
-    from_folder(locate_model(request.model.from).weights_folder, setup);
+    const std::string folder = locate_model(request.model.from).weights_folder;
+    from_folder(folder, setup);
+    if (!setup.adapter.none()) take_base(folder, setup);
   }
   setup.weights_follow = request.weights_follow;
   if (request.dropout) override_dropout(setup.model, *request.dropout);

@@ -102,7 +102,13 @@ class Task {
   // broadsheet.json beside it: {"task": {...}, "max_length": ..., "tokenizer_fingerprint": ...}: what evaluate and
   // predict need to go on from a folder.
   virtual nlohmann::json broadsheet_config() const = 0;
+  // adapter_config.json beside them, where an adapter is trained (trainer/adapters/lora.h); else null.
+  virtual nlohmann::json adapter_config() const { return nullptr; }
 };
+
+// What a model folder or a checkpoint of this task holds, under its names there: all parameters, or where an adapter is
+// trained what is trained. Handles to the same tensors, in the order of parameters().
+ParameterList saved_parameters(Task& task);
 
 struct TaskRequest {
   ModelConfig model;

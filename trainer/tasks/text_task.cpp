@@ -9,6 +9,7 @@
 #include "core/checksum.h"
 #include "core/errors.h"
 #include "core/text.h"
+#include "trainer/adapters/lora.h"
 
 namespace broadsheet {
 namespace {
@@ -21,8 +22,12 @@ constexpr uint64_t kMostClasses = 1000000;
 constexpr int64_t kTrunkCodeVersion = 1;
 
 std::unique_ptr<LanguageModel> build_model(const TaskSetup& setup, const ModelHeads& heads) {
-  const ModelValues values = setup.weights_follow ? ModelValues::kFollow : ModelValues::kRead;
-  return make_model(setup.model, heads, setup.weights ? &*setup.weights : nullptr, setup.seed, values);
+  // A checkpoint of an adapter does not hold its base.
+  const bool follow = setup.weights_follow && setup.adapter.none();
+  auto model = make_model(setup.model, heads, setup.weights ? &*setup.weights : nullptr, setup.seed,
+                          follow ? ModelValues::kFollow : ModelValues::kRead);
+  if (!setup.adapter.none()) attach_lora(*model, setup.adapter, traits_of(setup.model).model_type, setup.seed);
+  return model;
 }
 
 // The token that ends a text, -1: none.
@@ -139,6 +144,11 @@ bool are_generic(const std::vector<std::string>& classes) {
 TextTask::TextTask(TaskSetup setup, const ModelHeads& heads)
     : setup_(checked_setup(std::move(setup))), traits_(traits_of(setup_.model)), model_(build_model(setup_, heads)) {
   setup_.weights.reset();  // copied; the mapping need not stay
+}
+
+const LoadReport& TextTask::load_report() const {
+  static const LoadReport kNothing;  // what was drawn is read from the checkpoint
+  return setup_.weights_follow ? kNothing : model_->load_report();
 }
 
 PackSpec TextTask::pack_spec(Split split) const {
@@ -338,7 +348,15 @@ nlohmann::json TextTask::broadsheet_config() const {
   if (setup_.long_documents != LongDocuments::kTruncate)
     config["long_documents"] = long_documents_name(setup_.long_documents);
   if (!setup_.classes.empty()) config["classes"] = setup_.classes;
+  if (!setup_.adapter.none()) config["base"] = {{"folder", setup_.base_folder}, {"weights", setup_.base_weights}};
   return config;
+}
+
+nlohmann::json TextTask::adapter_config() const {
+  if (setup_.adapter.none()) return nullptr;
+  const nlohmann::json classes = model_config().value("architectures", nlohmann::json::array({""}));
+  return lora_config(*model_, setup_.adapter, traits_.model_type, classes.front().get<std::string>(),
+                     setup_.base_folder);
 }
 
 }  // namespace broadsheet

@@ -27,6 +27,8 @@ struct TaskSetup {
   std::vector<double> class_weights;  // as in TaskRequest
   std::shared_ptr<const Tokenizer> tokenizer;
   bool weights_follow = false;  // as in TaskRequest
+  // With an adapter: the folder of its base, and WeightFiles::identity() of that.
+  std::string base_folder, base_weights;
 };
 
 std::unique_ptr<Task> make_masked_lm(TaskSetup setup);
@@ -52,7 +54,7 @@ class TextTask : public Task {
  public:
   const std::string& kind() const override { return setup_.task.kind; }
   ParameterList& parameters() override { return model_->parameters(); }
-  const LoadReport& load_report() const override { return model_->load_report(); }
+  const LoadReport& load_report() const override;
   std::shared_ptr<const ShardSet> examples_of(std::shared_ptr<const ShardSet> corpus) const override;
   int64_t length(const ShardSet& corpus, Split split, int64_t document) const override;
   void read_ahead(const ShardSet& corpus, Split split, const ExampleRange& documents) const override;
@@ -67,6 +69,7 @@ class TextTask : public Task {
   void use_features(std::shared_ptr<const FeatureStore> store) override { features_ = std::move(store); }
   nlohmann::json model_config() const override;
   nlohmann::json broadsheet_config() const override;
+  nlohmann::json adapter_config() const override;
 
  protected:
   TextTask(TaskSetup setup, const ModelHeads& heads);
