@@ -1,6 +1,7 @@
 #include "trainer/config.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/text.h"
@@ -9,6 +10,9 @@
 
 namespace broadsheet {
 namespace {
+
+// Of texts that the model writes.
+constexpr std::array kTextMetrics = {"rougeL", "rouge1", "rouge2", "bleu", "chrf", "repetition"};
 
 constexpr int64_t kMost = 1'000'000'000;  // steps, examples, ranks: beyond it is a slip of the keyboard
 
@@ -148,20 +152,23 @@ const Section<TrainConfig>& train_section() {
 }
 
 const Section<ValidationConfig>& validation_section() {
-  static const Choices metrics = {
-      {"loss", "perplexity", "accuracy", "macro_f1", "micro_f1", "auc", "calibration_error", "mae", "mse", "pearson"},
-      {},
-      {{"eval_loss", "loss"},
-       {"f1", "macro_f1"},
-       {"f1_macro", "macro_f1"},
-       {"f1_micro", "micro_f1"},
-       {"roc_auc", "auc"},
-       {"ece", "calibration_error"},
-       {"eval_f1", "macro_f1"},
-       {"eval_accuracy", "accuracy"},
-       {"acc", "accuracy"},
-       {"ppl", "perplexity"},
-       {"pearsonr", "pearson"}}};
+  static const Choices metrics = {{"loss", "perplexity", "accuracy", "macro_f1", "micro_f1", "auc", "calibration_error",
+                                   "mae", "mse", "pearson", "rouge1", "rouge2", "rougeL", "bleu", "chrf", "repetition"},
+                                  {},
+                                  {{"eval_loss", "loss"},
+                                   {"f1", "macro_f1"},
+                                   {"f1_macro", "macro_f1"},
+                                   {"f1_micro", "micro_f1"},
+                                   {"roc_auc", "auc"},
+                                   {"ece", "calibration_error"},
+                                   {"eval_f1", "macro_f1"},
+                                   {"eval_accuracy", "accuracy"},
+                                   {"acc", "accuracy"},
+                                   {"ppl", "perplexity"},
+                                   {"rouge_l", "rougeL"},
+                                   {"rouge", "rougeL"},
+                                   {"sacrebleu", "bleu"},
+                                   {"pearsonr", "pearson"}}};
   static const auto section =
       Section<ValidationConfig>()
           .key("every_steps", &ValidationConfig::every_steps, integer(0, kMost),
@@ -170,7 +177,10 @@ const Section<ValidationConfig>& validation_section() {
                "Validates after every so many epochs; parts are allowed.")
           .key("metric", &ValidationConfig::metric, one_of(metrics),
                "Chooses the best weights. Without it macro_f1 for classification (mae for classes "
-               "in order), mse for regression, loss for masked_lm and causal_lm.")
+               "in order), mse for regression, loss for masked_lm, causal_lm and generation. With rouge1, rouge2, "
+               "rougeL, "
+               "bleu, chrf or repetition (generation) every validation writes its texts, which takes a pass for every "
+               "token.")
           .key("early_stopping", &ValidationConfig::early_stopping, nested(early_stopping_section()),
                "When to end before the last step.")
           .check(check_validation);
@@ -225,12 +235,22 @@ std::vector<std::string> metrics_of(const TaskConfig& task) {
   }
   if (task.kind == "regression") return {"mse", "mae", "pearson", "loss"};
   if (task.kind == "masked_lm" || task.kind == "causal_lm") return {"loss", "perplexity"};
+  if (task.kind == "generation") {
+    std::vector<std::string> metrics = {"loss", "perplexity"};
+    metrics.insert(metrics.end(), kTextMetrics.begin(), kTextMetrics.end());
+    return metrics;
+  }
   return {};
 }
 
+bool measures_texts(const std::string& metric) {
+  return std::find(kTextMetrics.begin(), kTextMetrics.end(), metric) != kTextMetrics.end();
+}
+
 bool higher_is_better(const std::string& metric) {
-  const std::vector<std::string> higher = {"accuracy", "macro_f1", "micro_f1", "pearson", "auc"};
-  const std::vector<std::string> lower = {"loss", "perplexity", "mae", "mse", "calibration_error"};
+  const std::vector<std::string> higher = {"accuracy", "macro_f1", "micro_f1", "pearson", "auc",
+                                           "rouge1",   "rouge2",   "rougeL",   "bleu",    "chrf"};
+  const std::vector<std::string> lower = {"loss", "perplexity", "mae", "mse", "calibration_error", "repetition"};
   if (std::find(higher.begin(), higher.end(), metric) != higher.end()) return true;
   if (std::find(lower.begin(), lower.end(), metric) != lower.end()) return false;
   throw UserError({"validation.metric",

@@ -15,6 +15,7 @@
 #include "data/plan.h"
 #include "data/step_order.h"
 #include "trainer/best_weights.h"
+#include "trainer/config_tables.h"
 #include "trainer/features.h"
 #include "trainer/health.h"
 #include "trainer/injection.h"
@@ -74,6 +75,7 @@ class Training {
   void begin_at_zero();
   bool step_once();
   double save_seconds_at_most() const;
+  Evaluation measure(Split split);
   bool validate();
   bool checkpoint_due(bool validated, bool is_best) const;
   void save();
@@ -205,7 +207,7 @@ void Training::begin_at_zero() {
   const std::string features = state_.features;
   state_ = fresh_state();
   state_.features = features;
-  if (options_.measure_test) state_.test.before = evaluate_split(task_, corpus_, Split::kTest, ranks_);
+  if (options_.measure_test) state_.test.before = measure(Split::kTest).metrics;
   validate();
   if (!best_.kept()) save();
 }
@@ -323,9 +325,15 @@ void Training::roll_back() {
                     ", going on with the data after step ", state_.step));
 }
 
+// Collective. On the validation split texts are written only where they decide.
+Evaluation Training::measure(Split split) {
+  task_.measure_texts(split == Split::kTest || measures_texts(metric_));
+  return run_evaluation(task_, corpus_, split, ranks_);
+}
+
 // True when these are the best weights so far.
 bool Training::validate() {
-  const Evaluation evaluation = run_evaluation(task_, corpus_, Split::kValidation, ranks_);
+  const Evaluation evaluation = measure(Split::kValidation);
   if (evaluation.metrics.empty()) return false;
   if (state_.step == 0) state_.validation.before = evaluation.metrics;
   const bool is_best = state_.best.add(state_.step, chosen_metric(evaluation.metrics, metric_));
@@ -450,9 +458,8 @@ TrainOutcome Training::finished() {
     outcome.best_step = state_.step;
   }
   const auto measured = measured_.find(outcome.best_step);
-  outcome.validation.after =
-      measured != measured_.end() ? measured->second : evaluate_split(task_, corpus_, Split::kValidation, ranks_);
-  if (options_.measure_test) outcome.test.after = evaluate_split(task_, corpus_, Split::kTest, ranks_);
+  outcome.validation.after = measured != measured_.end() ? measured->second : measure(Split::kValidation).metrics;
+  if (options_.measure_test) outcome.test.after = measure(Split::kTest).metrics;
   return outcome;
 }
 

@@ -6,7 +6,7 @@ import time
 from harness import DONE, PROGRAM, RUN, USER, SystemTest, Workspace, broadsheet, environment, main
 
 BUILT = "init prepare inspect check train evaluate predict report export verify doctor schema".split()
-LATER = ["generate", "embed", "recommend", "serve"]
+LATER = ["embed", "recommend", "serve"]
 
 
 class ExitCodes(SystemTest):

@@ -29,6 +29,7 @@ class Gpt2Model : public LanguageModel {
 
   const Gpt2Config& config() const { return config_; }
 
+  at::Tensor encode_next(const PackedInput& input, KeyValueCache& cache) const override;
   using LanguageModel::classify;
   at::Tensor lm_logits(const at::Tensor& hidden) const override;
   const at::Tensor& lm_weight() const override { return decoder_; }
@@ -45,8 +46,10 @@ class Gpt2Model : public LanguageModel {
 
   at::Tensor run_trunk(const PackedInput& input, const PassContext& pass) const override;
   void connect(const ModelHeads& heads);
-  at::Tensor run_layer(int64_t number, const at::Tensor& hidden, const PackedInput& input,
-                       const PassContext& pass) const;
+  // cache: none (nullptr) where whole sequences pass.
+  at::Tensor run_layers(const PackedInput& input, const PassContext& pass, KeyValueCache* cache) const;
+  at::Tensor run_layer(int64_t number, const at::Tensor& hidden, const PackedInput& input, const PassContext& pass,
+                       KeyValueCache* cache) const;
   at::Tensor drop(const at::Tensor& rows, const PackedInput& input, const PassContext& pass, int64_t layer,
                   DropoutSite site, double p) const;
 

@@ -14,12 +14,13 @@ std::unique_ptr<Task> build(TaskSetup setup) {
   const std::string& kind = setup.task.kind;
   if (kind == "masked_lm") return make_masked_lm(std::move(setup));
   if (kind == "causal_lm") return make_causal_lm(std::move(setup));
+  if (kind == "generation") return make_generation(std::move(setup));
   if (kind == "classification") return make_classification(std::move(setup));
   if (kind == "regression") return make_regression(std::move(setup));
   throw UserError({"task.kind",
                    {},
                    "task.kind",
-                   cat("found \"", kind, "\", wanted masked_lm, causal_lm, classification or regression"),
+                   cat("found \"", kind, "\", wanted masked_lm, causal_lm, generation, classification or regression"),
                    "other tasks are not in this version"});
 }
 
@@ -70,6 +71,13 @@ TaskConfig read_task(const nlohmann::json& broadsheet, const std::string& folder
     const nlohmann::json& json = broadsheet.at("task");
     TaskConfig task;
     task.kind = json.at("kind").get<std::string>();
+    if (task.kind == "generation") {
+      task.prompt = json.at("prompt").get<std::string>();
+      task.target = json.at("target").get<std::string>();
+      task.max_new_tokens = json.value("max_new_tokens", task.max_new_tokens);
+      task.pieces = json.value("pieces", task.pieces);
+      return task;
+    }
     task.text = json.at("text").get<std::string>();
     task.text_pair = json.value("text_pair", "");
     task.label = json.value("label", "");
@@ -161,6 +169,16 @@ void read_broadsheet(const ModelLocation& location, const TaskConfig* given, Tas
 
 bool Task::higher_is_better(const std::string& metric) {
   return broadsheet::higher_is_better(metric);
+}
+
+std::vector<Prediction> Task::predict_rows(const Tokenizer& tokenizer,
+                                           const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::string> texts, pairs;
+  for (const std::vector<std::string>& row : rows) {
+    texts.push_back(row.at(0));
+    if (row.size() > 1) pairs.push_back(row[1]);
+  }
+  return predict(tokenizer, texts, pairs);
 }
 
 std::unique_ptr<Task> make_task(const TaskRequest& request) {
