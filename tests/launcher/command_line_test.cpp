@@ -64,6 +64,18 @@ TEST(CommandLine, MissingAndSuperfluousArgumentsAreNamed) {
   EXPECT_EQ(message_of({"verify", "a", "b", "c"}), "");
 }
 
+TEST(CommandLine, ARepeatableOptionKeepsAllItsValues) {
+  const Command command = parse_command_line({"generate", "m", "--stop", ".", "--top-p", "0.9", "--stop", "!"});
+  EXPECT_EQ(command.values("stop"), (std::vector<std::string>{".", "!"}));
+  EXPECT_EQ(command.real("top-p"), 0.9);
+  EXPECT_TRUE(command.values("input").empty());
+  EXPECT_EQ(command.real("temperature"), std::nullopt);
+  for (const char* wrong : {"warm", "1x", "inf", ""})
+    EXPECT_THROW(parse_command_line({"generate", "m", std::string("--temperature=") + wrong}).real("temperature"),
+                 UserError)
+        << wrong;
+}
+
 TEST(CommandLine, AnOptionGivenTwiceIsRefused) {
   EXPECT_NE(message_of({"train", "run.yaml", "--ranks", "2", "--ranks", "3"}).find("given twice"), std::string::npos);
 }

@@ -178,7 +178,8 @@ class Generation(SystemTest):
             self.assert_exit(done, USER)
             self.assertIn(words, done.stdout)
         moods = Run(self.work, "moods", "--set", "task={kind: classification, text: brief, label: mood}", "--set",
-                    "train.max_steps=2", "--set", "validation.every_steps=2")
+                    "train.max_steps=6", "--set", "validation.every_steps=6", "--set",
+                    "validation.metric=loss")
         self.assertEqual(moods.wait(), DONE, moods.stderr)
         done = broadsheet("generate", moods.dir, "--prompt", "the plan")
         self.assert_exit(done, USER)
