@@ -22,12 +22,12 @@ FieldTemplate::FieldTemplate(std::string_view text) : between_(1) {
     const size_t end = text.find_first_of("{}", i + 1);
     if (end == std::string_view::npos || text[end] == '{')
       throw std::invalid_argument(cat("the { at character ", i + 1, " is not closed"));
-    if (end == i + 1) throw std::invalid_argument(cat("the {} at character ", i + 1, " names no column"));
+    if (end == i + 1) throw std::invalid_argument(cat("the {} at character ", i + 1, " names nothing"));
     columns_.emplace_back(text.substr(i + 1, end - i - 1));
     between_.emplace_back();
     i = end;
   }
-  if (columns_.empty()) throw std::invalid_argument("it names no column");
+  if (columns_.empty()) throw std::invalid_argument("it names nothing in braces");
 }
 
 std::string FieldTemplate::fill(const std::vector<std::string_view>& values) const {

@@ -14,12 +14,14 @@ class FieldTemplate {
   explicit FieldTemplate(std::string_view text);
 
   const std::vector<std::string>& columns() const { return columns_; }  // as they stand, one perhaps twice
+  // What stands around them: before the first, between two, behind the last; one more than columns.
+  const std::vector<std::string>& between() const { return between_; }
   // `values`: one per column.
   std::string fill(const std::vector<std::string_view>& values) const;
 
  private:
   std::vector<std::string> columns_;
-  std::vector<std::string> between_;  // before the first column, between two, behind the last
+  std::vector<std::string> between_;
 };
 
 }  // namespace broadsheet

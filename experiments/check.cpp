@@ -12,6 +12,7 @@
 #include "experiments/state_size.h"
 #include "experiments/sweep/sweep_keys.h"
 #include "experiments/sweep/sweep_plan.h"
+#include "trainer/config_tables.h"
 
 namespace broadsheet {
 namespace {
@@ -38,7 +39,9 @@ int64_t ceil_divide(int64_t a, int64_t b) {
 // Examples per pass when micro_batch_size is auto: an estimate from the mean length.
 int64_t passes_by_tokens(const RunConfig& config, const ShardSet& corpus, int64_t per_rank) {
   const auto documents = static_cast<double>(corpus.size(Split::kTrain));
-  const double mean = static_cast<double>(corpus.total_tokens(Split::kTrain, config.task.text)) / documents + 2;
+  int64_t all = 0;
+  for (const std::string& field : text_fields_of(config.task)) all += corpus.total_tokens(Split::kTrain, field);
+  const double mean = static_cast<double>(all) / documents + 2;
   const double tokens = std::min(mean, static_cast<double>(config.data.max_length)) * static_cast<double>(per_rank);
   return std::max<int64_t>(1, std::llround(std::ceil(tokens / static_cast<double>(kAutoTokensPerPass))));
 }

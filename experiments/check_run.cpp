@@ -6,6 +6,7 @@
 #include "core/durable.h"
 #include "core/errors.h"
 #include "core/text.h"
+#include "data/field_template.h"
 #include "data/mixture.h"
 #include "data/shards.h"
 #include "data/tokenizers/tokenizer.h"
@@ -33,6 +34,7 @@ class RunChecker {
   void check_corpus(const ShardSet& corpus) {
     check_field(corpus, "task.text", config_.task.text, {FieldKind::kText}, "text");
     check_field(corpus, "task.text_pair", config_.task.text_pair, {FieldKind::kText}, "text");
+    if (config_.task.kind == "generation") check_generation(corpus);
     check_field(corpus, "task.words", config_.task.words, {FieldKind::kList}, "list");
     if (config_.task.problem == "multi_label") {
       check_field(corpus, "task.label", config_.task.label, {FieldKind::kLabels}, "labels");
@@ -55,6 +57,13 @@ class RunChecker {
           cat("the corpus was tokenised with another tokenizer than the one in ", folder),
           cat("prepare the corpus with tokenizer: ", folder));
     }
+  }
+
+  void check_generation(const ShardSet& corpus) {
+    const FieldTemplate form(config_.task.prompt);
+    for (const std::string& field : form.columns())
+      check_field(corpus, "task.prompt", field, {FieldKind::kText}, "text");
+    check_field(corpus, "task.target", config_.task.target, {FieldKind::kText}, "text");
   }
 
   void check_class_weights(const ShardSet& corpus) {

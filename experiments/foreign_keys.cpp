@@ -185,11 +185,14 @@ void add_models_and_data(Table& t) {
        "train_data"},
       advice("prepare a corpus (`broadsheet prepare corpus.yaml`) and write data.corpus: its folder"));
   add(t, {"text_column", "text_column_name", "text_field", "dataset_text_field"}, same("task.text"));
+  add(t, {"summary_column", "response_column", "response_field", "output_column"}, same("task.target"));
+  add(t, {"max_target_length", "val_max_target_length", "generation_max_length", "generation_max_new_tokens"},
+      same("task.max_new_tokens"));
   add(t, {"label_column", "label_column_name", "label_field", "target_column"}, same("task.label"));
   add(t, {"problem_type"},
       advice("write task.problem: single, multi_label or ordinal; for a score task.kind: regression"));
   add(t, {"task_name", "task_type", "stage"},
-      advice("write task.kind: masked_lm, causal_lm, classification or regression"));
+      advice("write task.kind: masked_lm, causal_lm, generation, classification or regression"));
   add(t, {"do_train", "do_eval", "do_predict"},
       advice("remove it: the verb says what is done (train, evaluate, predict)"));
   add(t, {"num_labels", "label_names", "id2label", "label2id"},

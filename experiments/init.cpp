@@ -28,8 +28,9 @@ struct Proposal {
   std::string id, group, group_pattern, split;  // guessed columns
   std::map<std::string, int64_t> classes;
   int64_t max_length = 128, median = 0, p99 = 0, longest = 0;
-  int64_t max_positions = 0;  // of the model; 0: unknown
-  int64_t hidden_size = 0;    // likewise
+  int64_t max_new_tokens = 8;  // generation
+  int64_t max_positions = 0;   // of the model; 0: unknown
+  int64_t hidden_size = 0;     // likewise
 };
 
 // A YAML scalar: plain where that is safe, else double-quoted, whose escapes are JSON's.
@@ -75,6 +76,10 @@ std::string name_from(const InitOptions& options) {
   return name.empty() || name[0] == '.' ? "corpus" : name;
 }
 
+bool is_language_model(const InitOptions& options) {
+  return options.task == "masked_lm" || options.task == "causal_lm";
+}
+
 void check_options(const InitOptions& options) {
   Faults faults;
   const auto missing = [&](const char* flag, const char* what) {
@@ -84,14 +89,17 @@ void check_options(const InitOptions& options) {
     if (options.label.empty()) missing("label", "the column that holds the class");
   } else if (options.task == "regression") {
     if (options.score.empty()) missing("score", "the column that holds the number");
-  } else if (options.task != "masked_lm") {
-    const std::string near = nearest(options.task, {"classification", "regression", "masked_lm"});
-    faults.add(
-        {"init.task",
-         {},
-         "",
-         cat("--task ", options.task.empty() ? "is missing" : options.task + " is unknown"),
-         cat("use classification, regression or masked_lm", near.empty() ? "" : cat("; did you mean ", near, "?"))});
+  } else if (options.task == "generation") {
+    if (options.target.empty()) missing("target", "the column that holds the text to write");
+  } else if (!is_language_model(options)) {
+    const std::string near =
+        nearest(options.task, {"classification", "regression", "generation", "masked_lm", "causal_lm"});
+    faults.add({"init.task",
+                {},
+                "",
+                cat("--task ", options.task.empty() ? "is missing" : options.task + " is unknown"),
+                cat("use classification, regression, generation, masked_lm or causal_lm",
+                    near.empty() ? "" : cat("; did you mean ", near, "?"))});
   }
   if (options.model.empty())
     missing("model", "the Hugging Face folder to start from");
@@ -113,7 +121,8 @@ bool is_one_of(const std::string& column, const std::set<std::string>& names) {
 }
 
 bool taken(const InitOptions& options, const std::string& column) {
-  return column == options.text || column == options.text_pair || column == options.label || column == options.score;
+  return column == options.text || column == options.text_pair || column == options.label || column == options.score ||
+         column == options.target;
 }
 
 // Names alone prove nothing: an id must be unique, a group must repeat, a split must name splits.
@@ -186,13 +195,15 @@ void look_at_labels(Proposal& proposal) {
 void look_at_lengths(Proposal& proposal) {
   const InitOptions& options = proposal.options;
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(options.model);
-  std::vector<int64_t> lengths;
+  std::vector<int64_t> lengths, targets;
   for (const Document& document : proposal.look.documents) {
-    int64_t length = options.text_pair.empty() ? 2 : 3;
-    for (const std::string& column : {options.text, options.text_pair})
-      if (const auto value = document.values.find(column); value != document.values.end())
-        length += static_cast<int64_t>(tokenizer->encode(value->second).size());
-    lengths.push_back(length);
+    const auto tokens_of = [&](const std::string& column) {
+      const auto value = document.values.find(column);
+      return value == document.values.end() ? 0 : static_cast<int64_t>(tokenizer->encode(value->second).size());
+    };
+    targets.push_back(tokens_of(options.target) + 1);
+    lengths.push_back(tokens_of(options.text) + tokens_of(options.text_pair) + targets.back() +
+                      (options.text_pair.empty() ? 1 : 2));
   }
   std::sort(lengths.begin(), lengths.end());
   proposal.median = lengths[lengths.size() / 2];
@@ -200,12 +211,14 @@ void look_at_lengths(Proposal& proposal) {
   proposal.longest = lengths.back();
   try {
     const nlohmann::json config = nlohmann::json::parse(read_file(options.model + "/config.json", 1 << 20));
-    proposal.max_positions = config.value("max_position_embeddings", int64_t{0});
-    proposal.hidden_size = config.value("hidden_size", int64_t{0});
+    proposal.max_positions = config.value("max_position_embeddings", config.value("n_positions", int64_t{0}));
+    proposal.hidden_size = config.value("hidden_size", config.value("n_embd", int64_t{0}));
   } catch (const std::exception&) {
     proposal.max_positions = 0;  // `check` says what is wrong with the model
   }
-  proposal.max_length = 16;
+  std::sort(targets.begin(), targets.end());
+  while (proposal.max_new_tokens < targets[(targets.size() - 1) * 99 / 100]) proposal.max_new_tokens *= 2;
+  proposal.max_length = options.task == "generation" ? std::max<int64_t>(16, 2 * proposal.max_new_tokens) : 16;
   while (proposal.max_length < proposal.p99 && proposal.max_length < 512) proposal.max_length *= 2;
   if (proposal.max_positions > 3) proposal.max_length = std::min(proposal.max_length, proposal.max_positions);
 }
@@ -258,6 +271,7 @@ std::string corpus_text(const Proposal& proposal, const std::string& name) {
   if (options.task == "classification")
     text += field_line("label", options.label, "label", "", cat("found: ", describe_classes(proposal)));
   if (options.task == "regression") text += field_line("score", options.score, "score", "", "");
+  if (options.task == "generation") text += field_line("target", options.target, "text", "", "");
   if (!proposal.id.empty()) text += field_line("id", proposal.id, "id", "", "unique in what was looked at");
   if (!proposal.group.empty())
     text += field_line(
@@ -286,7 +300,11 @@ std::string run_text(const Proposal& proposal, const std::string& name) {
   if (!options.text_pair.empty()) task += ", text_pair: text_pair";
   if (options.task == "classification") task += ", label: label";
   if (options.task == "regression") task += ", score: score";
-  const bool mlm = options.task == "masked_lm";
+  const bool generation = options.task == "generation";
+  if (generation)
+    task = cat("{kind: generation, prompt: \"{text}\\n\", target: target, max_new_tokens: ",
+               std::min(proposal.max_new_tokens, proposal.max_length / 2));
+  const bool mlm = is_language_model(options) || generation;
   // Rules of thumb: enough updates to learn from little text; small models want, and bear, larger steps.
   const bool small_data = proposal.look.whole_file;
   const bool small_model = proposal.hidden_size > 0 && proposal.hidden_size <= 512;
@@ -335,7 +353,8 @@ InitFiles propose_files(const InitOptions& options) {
   proposal.options = options;
   if (proposal.options.text.empty()) proposal.options.text = "text";
   std::vector<std::string> asked;
-  for (const std::string& column : {proposal.options.text, options.text_pair, options.label, options.score})
+  for (const std::string& column :
+       {proposal.options.text, options.text_pair, options.label, options.score, options.target})
     if (!column.empty()) asked.push_back(column);
   proposal.look = look_at(options.data, asked);
   look_at_labels(proposal);

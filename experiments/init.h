@@ -8,11 +8,12 @@ namespace broadsheet {
 
 struct InitOptions {
   std::string data;       // CSV, TSV, JSONL or text file, also .gz and .bz2
-  std::string task;       // classification | regression | masked_lm
+  std::string task;       // classification | regression | masked_lm | causal_lm | generation
   std::string text;       // column or key; empty: "text" (plain text files have no other)
   std::string text_pair;  // optional second text
   std::string label;      // classification
   std::string score;      // regression
+  std::string target;     // generation: the column to write
   std::string model;      // a Hugging Face folder
   std::string name;       // of corpus and run; empty: from the data file's name
   std::string out = ".";  // folder in which the two files will lie: paths in them are relative to it

@@ -85,6 +85,17 @@ void check_whole_run(const RunConfig& config, const std::string&, ConfigReader& 
                  "found head_tail, after whose gap causal_lm would learn what does not follow",
                  "write truncate or split");
   }
+  if (config.data.long_documents != "truncate" && config.task.kind == "generation") {
+    reader.fault("data.long_documents", "config.conflict",
+                 cat("found ", config.data.long_documents, " for a task that writes one text"),
+                 "remove it: of a prompt that is too long the longest field is cut at its end");
+  }
+  if (config.task.kind == "generation" && config.task.max_new_tokens >= config.data.max_length) {
+    reader.fault("task.max_new_tokens", "config.conflict",
+                 cat("found ", config.task.max_new_tokens,
+                     ", which leaves no room for a prompt in data.max_length: ", config.data.max_length),
+                 "write fewer, or a larger max_length");
+  }
   if (config.train.global_batch_tokens > 0 && config.train.global_batch_tokens < config.data.max_length) {
     reader.fault("train.global_batch_tokens", "config.range",
                  cat("found ", config.train.global_batch_tokens,
@@ -134,7 +145,8 @@ const Section<RunConfig>& run_section() {
           .key("freeze", &RunConfig::freeze, freeze_type(),
                "What is not trained. Where nothing below the head is, the trunk runs without dropout and in float32, "
                "and its "
-               "outputs for a corpus are computed once and kept beside it (not for masked_lm and causal_lm, whose head "
+               "outputs for a corpus are computed once and kept beside it (not for masked_lm, causal_lm and "
+               "generation, whose head "
                "reads every "
                "token).")
           .key("task", &RunConfig::task, nested(task_section()), "What is learned, from which fields of the corpus.",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <charconv>
+#include <cmath>
 
 #include "core/errors.h"
 #include "core/text.h"
@@ -96,6 +97,11 @@ void check_positionals(const Command& command) {
   }
 }
 
+bool is_repeatable(const VerbSpec& verb, const std::string& name) {
+  return std::any_of(verb.options.begin(), verb.options.end(),
+                     [&](const OptionSpec& option) { return option.name == name && option.repeatable; });
+}
+
 void take(Command& command, const options::option& option, const VerbSpec& verb) {
   if (option.string_key == "positional arguments") {
     for (const std::string& value : option.value) {
@@ -104,6 +110,9 @@ void take(Command& command, const options::option& option, const VerbSpec& verb)
     }
   } else if (option.string_key == "set") {
     for (const std::string& value : option.value) command.sets.push_back(parse_set(value));
+  } else if (is_repeatable(verb, option.string_key)) {
+    command.options[option.string_key] = option.value.at(0);
+    command.repeated[option.string_key].push_back(option.value[0]);
   } else {
     const bool repeated =
         !command.options.emplace(option.string_key, option.value.empty() ? "" : option.value[0]).second;
@@ -131,6 +140,22 @@ std::optional<int64_t> Command::number(const std::string& option, int64_t least,
                     cat("for example --", option, " ", std::max<int64_t>(least, 2)));
   }
   return number;
+}
+
+std::optional<double> Command::real(const std::string& option) const {
+  if (!has(option)) return std::nullopt;
+  const std::string text = value(option);
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number))
+    throw UserError("usage.number", cat("--", option, " ", text, ": wanted a number"),
+                    cat("for example --", option, " 0.8"));
+  return number;
+}
+
+std::vector<std::string> Command::values(const std::string& option) const {
+  const auto found = repeated.find(option);
+  return found == repeated.end() ? std::vector<std::string>{} : found->second;
 }
 
 Command parse_command_line(const std::vector<std::string>& arguments) {

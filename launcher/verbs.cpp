@@ -21,11 +21,12 @@ VerbSpec init_verb() {
   return {"init",
           "look at the data, write corpus.yaml and run.yaml",
           {"DATA", 1, 1},
-          {{"task", "KIND", "masked_lm, classification or regression.", false},
+          {{"task", "KIND", "classification, regression, generation, masked_lm or causal_lm.", false},
            {"text", "COLUMN", "The column or key that holds the text.", false},
            {"text-pair", "COLUMN", "A second text, for tasks on pairs.", false},
            {"label", "COLUMN", "Classification: the column or key that holds the label.", false},
            {"score", "COLUMN", "Regression: the column or key that holds the number.", false},
+           {"target", "COLUMN", "Generation: the column or key that holds the text to write.", false},
            {"model", "DIR", "The Hugging Face folder to start from.", false},
            {"name", "NAME", "Name of the corpus and the run; the data file's name unless given.", false},
            {"out", "DIR", "Where the two files are written; the working directory unless given.", false},
@@ -275,7 +276,7 @@ VerbSpec evaluate_verb() {
 VerbSpec predict_verb() {
   return {
       "predict",
-      "label or score of texts",
+      "label, score or text of documents",
       {"MODEL", 1, 1},
       {{"text", "TEXT", "Answer for one text.", false},
        {"text-pair", "TEXT", "Its second text, for tasks on pairs.", false},
@@ -284,7 +285,9 @@ VerbSpec predict_verb() {
        {"ranks", "N", "Processes that share the work, with --input FILE and --output FILE; 1 unless given.", false},
        {"threads", "N", "Threads of each process; all cores together unless given.", false}},
       "MODEL is a run's directory, a checkpoint or a Hugging Face folder. Every good line of the input gives one JSON\n"
-      "object, in order: the line's `id`, else `line` (its number), and `label` with `probabilities`, or `score`. Bad\n"
+      "object, in order: the line's `id`, else `line` (its number), and `label` with `probabilities`, or `score`, or "
+      "`text`\n"
+      "(a generation run's, written greedily; `generate` has more ways). Bad\n"
       "lines go to FILE.rejected.jsonl with their number and the reason (stdin.rejected.jsonl in the working "
       "directory\n"
       "when the input is -). The input is streamed: its size does not matter.\n"
@@ -297,6 +300,48 @@ VerbSpec predict_verb() {
       "With --json, --text prints one object; --input needs --output then, and prints {\"predicted\", \"rejected\"}.",
       {"broadsheet predict runs/editorials-sentiment --text 'Tax plan fails again'",
        "broadsheet predict models/minilm-sentiment --input comments.jsonl --output moods.jsonl"},
+      false,
+      false,
+      true,
+      true};
+}
+
+VerbSpec generate_verb() {
+  return {
+      "generate",
+      "text from a model",
+      {"MODEL", 1, 1},
+      {{"prompt", "TEXT", "Write on behind this text, as it stands.", false},
+       {"input", "FILE", "JSONL with the fields of the task's template, or with a prompt; - is standard input.", false},
+       {"output", "FILE", "Where to write; standard output unless given.", false},
+       {"max-new-tokens", "N", "Tokens at the most; the task's own, or 64, unless given.", false},
+       {"min-new-tokens", "N", "Tokens before which no text ends; 0 unless given.", false},
+       {"num-beams", "N", "Beam search over so many; 1, which is none, unless given.", false},
+       {"length-penalty", "X", "Beams: scores are divided by length to this power; 1 unless given.", false},
+       {"repetition-penalty", "X", "Above 1: tokens that are there already are less likely; 1 unless given.", false},
+       {"temperature", "X", "Draw; below 1 the likely tokens more often; 1 unless given.", false},
+       {"top-k", "N", "Draw, from the N most likely tokens; 0, from all, unless given.", false},
+       {"top-p", "X", "Draw, from the fewest tokens that have X of the probability; 1 unless given.", false},
+       {"seed", "N", "What is drawn by; 1 unless given.", false},
+       {"stop", "TEXT", "Texts end before it; repeatable.", true},
+       {"threads", "N", "Threads to use; all cores unless given.", false}},
+      "MODEL is a run of kind causal_lm or generation, a checkpoint, or a folder of GPT-2. Without --temperature, "
+      "--top-k\n"
+      "and --top-p the most likely token is taken, or the best of the beams. The same command writes the same texts; "
+      "what\n"
+      "is drawn for a line depends on the seed and its number.\n"
+      "\n"
+      "Every good line of the input gives one JSON object, in order: the line's `id`, else `line` (its number), "
+      "`text`,\n"
+      "`tokens` (how many) and `finished`: end, stop or length. A line has the fields that the template of a "
+      "generation\n"
+      "run names, or `prompt`, a whole prompt. Bad lines, and prompts that leave the model no position, go to\n"
+      "FILE.rejected.jsonl as those of predict do.\n"
+      "\n"
+      "With --json, --prompt prints one object; --input needs --output then, and prints {\"predicted\", "
+      "\"rejected\"}.",
+      {"broadsheet generate runs/headlines --input briefs.jsonl --output headlines.jsonl --num-beams 4",
+       "broadsheet generate models/gpt2 --prompt 'The council' --top-p 0.9 --stop '.'"},
       false,
       false,
       true,
@@ -331,7 +376,7 @@ std::vector<VerbSpec> make_verbs() {
       checkpoint_verb(),
       evaluate_verb(),
       predict_verb(),
-      later("generate", "text from a model"),
+      generate_verb(),
       later("embed", "texts as vectors"),
       later("recommend", "items for readers"),
       {"report",

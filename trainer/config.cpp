@@ -1,6 +1,7 @@
 #include "trainer/config.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/durable.h"
@@ -12,6 +13,9 @@ namespace broadsheet {
 namespace {
 
 constexpr char kExternalPrefix[] = "external.";
+// Of texts that the model writes.
+constexpr std::array kTextMetrics = {"rougeL", "rouge1", "rouge2", "bleu", "chrf", "repetition"};
+
 constexpr int64_t kMost = 1'000'000'000;  // steps, examples, ranks: beyond it is a slip of the keyboard
 
 void check_train(const TrainConfig& train, const std::string& prefix, ConfigReader& reader) {
@@ -194,8 +198,26 @@ const Section<TrainConfig>& train_section() {
 }
 
 const Section<ValidationConfig>& validation_section() {
-  static const Choices metrics = {{"loss", "perplexity", "bits_per_byte", "accuracy", "macro_f1", "micro_f1", "f1",
-                                   "precision", "recall", "auc", "calibration_error", "mae", "mse", "pearson"},
+  static const Choices metrics = {{"loss",
+                                   "perplexity",
+                                   "bits_per_byte",
+                                   "accuracy",
+                                   "macro_f1",
+                                   "micro_f1",
+                                   "f1",
+                                   "precision",
+                                   "recall",
+                                   "auc",
+                                   "calibration_error",
+                                   "mae",
+                                   "mse",
+                                   "pearson",
+                                   "rouge1",
+                                   "rouge2",
+                                   "rougeL",
+                                   "bleu",
+                                   "chrf",
+                                   "repetition"},
                                   {},
                                   {{"eval_loss", "loss"},
                                    {"f1_macro", "macro_f1"},
@@ -207,6 +229,9 @@ const Section<ValidationConfig>& validation_section() {
                                    {"acc", "accuracy"},
                                    {"ppl", "perplexity"},
                                    {"bpb", "bits_per_byte"},
+                                   {"rouge_l", "rougeL"},
+                                   {"rouge", "rougeL"},
+                                   {"sacrebleu", "bleu"},
                                    {"pearsonr", "pearson"}}};
   static const auto section =
       Section<ValidationConfig>()
@@ -216,7 +241,10 @@ const Section<ValidationConfig>& validation_section() {
                "Validates after every so many epochs; parts are allowed.")
           .key("metric", &ValidationConfig::metric, metric_type(metrics),
                "Chooses the best weights. Without it macro_f1 for classification (mae for classes "
-               "in order), f1 of whole names for tagging, mse for regression, loss for masked_lm and causal_lm.")
+               "in order), f1 of whole names for tagging, mse for regression, loss for masked_lm, causal_lm and "
+               "generation. With rouge1, rouge2, rougeL, bleu, chrf or repetition (generation) every validation writes "
+               "its "
+               "texts, which takes a pass for every token.")
           .key("goal", &ValidationConfig::goal,
                one_of({{"maximize", "minimize"}, {}, {{"max", "maximize"}, {"min", "minimize"}}}),
                "What is better of the metric; needed for external.NAME alone.")
@@ -282,7 +310,16 @@ std::vector<std::string> metrics_of(const TaskConfig& task) {
   if (task.kind == "tagging") return {"f1", "macro_f1", "precision", "recall", "accuracy", "loss"};
   if (task.kind == "masked_lm") return {"loss", "perplexity"};
   if (task.kind == "causal_lm") return {"loss", "perplexity", "bits_per_byte"};
+  if (task.kind == "generation") {
+    std::vector<std::string> metrics = {"loss", "perplexity", "bits_per_byte"};
+    metrics.insert(metrics.end(), kTextMetrics.begin(), kTextMetrics.end());
+    return metrics;
+  }
   return {};
+}
+
+bool measures_texts(const std::string& metric) {
+  return std::find(kTextMetrics.begin(), kTextMetrics.end(), metric) != kTextMetrics.end();
 }
 
 bool is_external(const std::string& metric) {
@@ -294,9 +331,11 @@ bool more_is_better(const ValidationConfig& validation, const std::string& metri
 }
 
 bool higher_is_better(const std::string& metric) {
-  const std::vector<std::string> higher = {"accuracy",  "macro_f1", "micro_f1", "f1",
-                                           "precision", "recall",   "pearson",  "auc"};
-  const std::vector<std::string> lower = {"loss", "perplexity", "bits_per_byte", "mae", "mse", "calibration_error"};
+  const std::vector<std::string> higher = {"accuracy", "macro_f1", "micro_f1", "f1",     "precision",
+                                           "recall",   "pearson",  "auc",      "rouge1", "rouge2",
+                                           "rougeL",   "bleu",     "chrf"};
+  const std::vector<std::string> lower = {"loss", "perplexity",        "bits_per_byte", "mae",
+                                          "mse",  "calibration_error", "repetition"};
   if (std::find(higher.begin(), higher.end(), metric) != higher.end()) return true;
   if (std::find(lower.begin(), lower.end(), metric) != lower.end()) return false;
   throw UserError({"validation.metric",

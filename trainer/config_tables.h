@@ -22,6 +22,11 @@ const Section<LaunchConfig>& launch_section();
 
 // Metrics that a task measures; the first is its default. Empty: no such task.
 std::vector<std::string> metrics_of(const TaskConfig& task);
+// Whether a metric is of texts that the model must write first.
+bool measures_texts(const std::string& metric);
+
+// The text fields that a sequence is made of, in its order; one perhaps twice. None where the prompt cannot be read.
+std::vector<std::string> text_fields_of(const TaskConfig& task);
 
 // Whether more of a metric is better, also of one that validation.external computes: validation.goal says so.
 bool more_is_better(const ValidationConfig& validation, const std::string& metric);

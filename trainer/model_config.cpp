@@ -1,11 +1,13 @@
 // The sections that say what is trained on what: model, freeze, task, data.
 #include <algorithm>
 #include <regex>
+#include <stdexcept>
 
 #include "core/durable.h"
 #include "core/path.h"
 #include "core/text.h"
 #include "data/batch.h"
+#include "data/field_template.h"
 #include "data/joined_splits.h"
 #include "data/long_documents.h"
 #include "data/step_order.h"
@@ -112,6 +114,53 @@ void check_tagging_task(const TaskConfig& task, const std::string& prefix, Confi
     reader.fault(join_key(prefix, "text_pair"), "config.conflict", "tagging reads one text", "remove it");
 }
 
+void check_text(const TaskConfig& task, const std::string& prefix, ConfigReader& reader) {
+  const std::string key = join_key(prefix, "text");
+  if (task.kind != "generation") {
+    if (!task.kind.empty() && task.text.empty() && reader.given(key) == nullptr)
+      reader.fault(key, "config.required", "missing, wanted a text", "add text: ...");
+    return;
+  }
+  for (const char* name : {"text", "text_pair"}) {
+    const std::string given = join_key(prefix, name);
+    if (reader.given(given) != nullptr)
+      reader.fault(given, "config.conflict", "kind: generation reads the fields that its prompt names", "remove it");
+  }
+}
+
+void check_generation_task(const TaskConfig& task, const std::string& prefix, ConfigReader& reader) {
+  if (task.kind.empty()) return;
+  static const TaskConfig kPlain;
+  const std::pair<const char*, bool> given[] = {{"prompt", task.prompt != kPlain.prompt},
+                                                {"target", task.target != kPlain.target},
+                                                {"max_new_tokens", task.max_new_tokens != kPlain.max_new_tokens},
+                                                {"pieces", task.pieces != kPlain.pieces}};
+  for (const auto& [name, other] : given) {
+    if (task.kind != "generation" && other)
+      reader.fault(join_key(prefix, name), "config.conflict",
+                   cat(name, " belongs to kind: generation, found kind: ", task.kind), "remove it or change the kind");
+  }
+  if (task.kind != "generation") return;
+  const std::string prompt = join_key(prefix, "prompt"), target = join_key(prefix, "target");
+  if (task.target.empty())
+    reader.fault(target, "config.required", "missing, wanted the name of the text field to write",
+                 "kind: generation needs target: FIELD");
+  if (task.prompt.empty()) {
+    reader.fault(prompt, "config.required", "missing, wanted a template such as \"{brief}\\n\"",
+                 "kind: generation needs prompt: what stands before the text, with the corpus's fields in braces");
+    return;
+  }
+  try {
+    const FieldTemplate form(task.prompt);
+    if (std::find(form.columns().begin(), form.columns().end(), task.target) != form.columns().end())
+      reader.fault(prompt, "config.conflict", cat("the prompt holds {", task.target, "}, which is to be written"),
+                   "name other fields in it");
+  } catch (const std::invalid_argument& error) {
+    reader.fault(prompt, "config.type", cat("found a template that cannot be read: ", error.what()),
+                 "write fields in braces, such as \"{brief}\\n\", and {{ for a brace itself");
+  }
+}
+
 void check_task(const TaskConfig& task, const std::string& prefix, ConfigReader& reader) {
   struct Need {
     const char* kind;
@@ -132,6 +181,8 @@ void check_task(const TaskConfig& task, const std::string& prefix, ConfigReader&
                    "remove it or change the kind");
     }
   }
+  check_text(task, prefix, reader);
+  check_generation_task(task, prefix, reader);
   check_classification(task, prefix, reader);
   const bool language_model = task.kind == "masked_lm" || task.kind == "causal_lm";
   if (language_model && !task.text_pair.empty()) {
@@ -299,14 +350,16 @@ ConfigType<AdapterConfig> adapter_type() {
 }
 
 const Section<TaskConfig>& task_section() {
-  static const Choices kinds = {{"masked_lm", "causal_lm", "classification", "regression", "tagging"},
-                                {"generation", "ctr", "recommendation", "retrieval"},
+  static const Choices kinds = {{"masked_lm", "causal_lm", "generation", "classification", "regression", "tagging"},
+                                {"ctr", "recommendation", "retrieval"},
                                 {{"mlm", "masked_lm"},
                                  {"masked-lm", "masked_lm"},
                                  {"fill-mask", "masked_lm"},
                                  {"clm", "causal_lm"},
                                  {"text-generation", "causal_lm"},
                                  {"language-modeling", "causal_lm"},
+                                 {"text2text-generation", "generation"},
+                                 {"summarization", "generation"},
                                  {"text-classification", "classification"},
                                  {"sequence_classification", "classification"},
                                  {"token-classification", "tagging"},
@@ -315,7 +368,7 @@ const Section<TaskConfig>& task_section() {
   static const auto section =
       Section<TaskConfig>()
           .key("kind", &TaskConfig::kind, one_of(kinds), "What the model learns.", Need::kRequired)
-          .key("text", &TaskConfig::text, text(), "The corpus's text field to read.", Need::kRequired)
+          .key("text", &TaskConfig::text, text(), "The corpus's text field to read; not of generation.")
           .key("text_pair", &TaskConfig::text_pair, text(), "A second text field, read after the first.")
           .key("label", &TaskConfig::label, text(),
                "classification: the corpus's label field; with problem: multi_label its labels field.")
@@ -356,6 +409,17 @@ const Section<TaskConfig>& task_section() {
                "classification: temperature: after the last step one number is fitted on the validation split by which "
                "all logits are divided, so that probabilities are as often right as they say. model/ holds the "
                "classifier divided by it; checkpoints do not.")
+          .key("prompt", &TaskConfig::prompt, text(),
+               "generation: what stands before the text to write, such as \"{brief}\\n\": names in braces are text "
+               "fields of the corpus, {{ and }} braces themselves.")
+          .key("target", &TaskConfig::target, text(),
+               "generation: the text field to write; the loss is on its tokens and its end.")
+          .key(
+              "max_new_tokens", &TaskConfig::max_new_tokens, integer(1, 1 << 20),
+              "generation: tokens that evaluation and predict write at the most; a prompt that leaves no room for them "
+              "in data.max_length is cut, the longest field first.")
+          .key("pieces", &TaskConfig::pieces, one_of({{"words", "characters"}, {}, {{"zh", "characters"}}}),
+               "generation: what ROUGE, BLEU, lengths and repetition count; characters for Chinese.")
           .check(check_task);
   return section;
 }
@@ -392,9 +456,31 @@ const Section<DataConfig>& data_section() {
   return section;
 }
 
+std::vector<std::string> text_fields_of(const TaskConfig& task) {
+  if (task.kind != "generation") {
+    return task.text_pair.empty() ? std::vector<std::string>{task.text}
+                                  : std::vector<std::string>{task.text, task.text_pair};
+  }
+  try {
+    std::vector<std::string> fields = FieldTemplate(task.prompt).columns();
+    fields.push_back(task.target);
+    return fields;
+  } catch (const std::invalid_argument&) {
+    return {};
+  }
+}
+
 double mean_length_of(const ShardSet& examples, const DataConfig& data, const TaskConfig& task,
                       const TrainConfig& train) {
   if (train.global_batch_tokens == 0) return 0;
+  if (task.kind == "generation") {  // but for the template's own tokens, which only a tokenizer tells
+    return mean_length(examples.size(Split::kTrain), examples.source_shares(Split::kTrain), [&](int64_t example) {
+      int64_t tokens = 1;
+      for (const std::string& field : text_fields_of(task))
+        tokens += examples.token_count(Split::kTrain, field, example);
+      return std::min(tokens, data.max_length);
+    });
+  }
   PackSpec spec;
   spec.text = task.text;
   spec.text_pair = task.text_pair;

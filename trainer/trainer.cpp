@@ -78,6 +78,7 @@ class Training {
   void begin_at_zero();
   bool step_once();
   double save_seconds_at_most() const;
+  Evaluation measure(Split split, const std::function<void(const Batch&)>& on_batch = {});
   Evaluation measure_validation();
   bool validate();
   bool checkpoint_due(bool validated, bool is_best) const;
@@ -211,7 +212,7 @@ void Training::begin_at_zero() {
   const std::string features = state_.features;
   state_ = fresh_state();
   state_.features = features;
-  if (options_.measure_test) state_.test.before = evaluate_split(task_, corpus_, Split::kTest, ranks_);
+  if (options_.measure_test) state_.test.before = measure(Split::kTest).metrics;
   validate();
   if (!best_.kept()) save();
 }
@@ -329,14 +330,19 @@ void Training::roll_back() {
                     ", going on with the data after step ", state_.step));
 }
 
+// Collective. On the validation split texts are written only where they decide.
+Evaluation Training::measure(Split split, const std::function<void(const Batch&)>& on_batch) {
+  task_.measure_texts(split == Split::kTest || measures_texts(metric_));
+  return run_evaluation(task_, corpus_, split, ranks_, on_batch);
+}
+
 // Collective: and what the user's own program says.
 Evaluation Training::measure_validation() {
   const std::vector<std::string>& program = options_.validation.external;
-  if (program.empty()) return run_evaluation(task_, corpus_, Split::kValidation, ranks_);
+  if (program.empty()) return measure(Split::kValidation);
   PredictionLines lines(task_, corpus_, Split::kValidation);
   const Stopwatch watch;
-  Evaluation evaluation =
-      run_evaluation(task_, corpus_, Split::kValidation, ranks_, [&](const Batch& batch) { lines.add(batch); });
+  Evaluation evaluation = measure(Split::kValidation, [&](const Batch& batch) { lines.add(batch); });
   if (evaluation.metrics.empty()) return evaluation;
   evaluation.metrics.merge(external_metrics(program, lines.all(ranks_), ranks_));
   evaluation.seconds = watch.seconds();
@@ -460,7 +466,7 @@ void Training::score_best(TrainOutcome& outcome) {
   outcome.validation.after = std::move(validation.metrics);
   outcome.validation_details = std::move(validation.details);
   if (!options_.measure_test) return;
-  Evaluation test = run_evaluation(task_, corpus_, Split::kTest, ranks_);
+  Evaluation test = measure(Split::kTest);
   outcome.test.after = std::move(test.metrics);
   outcome.test_details = std::move(test.details);
 }

@@ -74,6 +74,7 @@ int run_verb(const Command& command) {
   }
   if (command.verb->name == "evaluate") return evaluate(command);
   if (command.verb->name == "predict") return predict(command);
+  if (command.verb->name == "generate") return generate(command);
   RankWatchdog watchdog;
   const auto ranks = make_communicator();
   OpenParts parts;

@@ -14,6 +14,7 @@
 #include "core/progress.h"
 #include "core/text.h"
 #include "launcher/answer.h"
+#include "launcher/engine/answer_stream.h"
 #include "launcher/engine/models.h"
 #include "launcher/engine/predict_file.h"
 #include "launcher/engine/predictor.h"
@@ -23,13 +24,6 @@
 
 namespace broadsheet {
 namespace {
-
-// A line more of the file at `path`.
-void append_line(const std::string& path, const std::string& line) {
-  std::ofstream file(path, std::ios::app);
-  file << line;
-  if (!file.flush()) throw RunError("io.write", cat(path, ": cannot be written"), "is the folder writable?");
-}
 
 OutputPlace output_of(const Command& command) {
   return output_place(command.value("output"), "output");
@@ -58,17 +52,23 @@ Predictor open_predictor(const Command& command) {
 
 int predict_one(const Command& command) {
   Predictor predictor = open_predictor(command);
-  const std::string text = command.value("text"), pair = command.value("text-pair");
-  for (const std::string& one : {text, pair}) {
+  std::vector<std::string> texts = {command.value("text")};
+  if (command.has("text-pair")) texts.push_back(command.value("text-pair"));
+  for (const std::string& one : texts) {
     if (!is_utf8(one)) throw UserError("predict.utf8", "--text: not valid UTF-8", "check the terminal's encoding");
   }
-  if (command.has("text-pair") == predictor.pair_field().empty()) {
-    throw UserError("predict.pair",
-                    predictor.pair_field().empty() ? "--text-pair: this model takes one text"
-                                                   : "--text-pair is missing: this model takes two texts",
-                    predictor.pair_field().empty() ? "leave it out" : "give the second text");
+  const size_t wanted = predictor.fields().size();
+  if (wanted > 2)
+    throw UserError("predict.fields",
+                    cat("--text: this model takes ", wanted, " texts: ", join(predictor.fields(), ", ")),
+                    "give them as a line of JSON: --input -");
+  if (texts.size() != wanted) {
+    throw UserError(
+        "predict.pair",
+        wanted == 1 ? "--text-pair: this model takes one text" : "--text-pair is missing: this model takes two texts",
+        wanted == 1 ? "leave it out" : "give the second text");
   }
-  const Prediction prediction = predictor.predict({text}, {pair}).at(0);
+  const Prediction prediction = predictor.predict(texts);
   if (command.json) {
     print_json(prediction);
   } else {
@@ -96,22 +96,7 @@ PredictCounts predict_to_file(const Command& command, const std::string& input) 
 // From standard input, or to standard output: by this process alone, from beginning to end.
 PredictCounts predict_stream(const Command& command, const std::string& input, std::istream& from) {
   Predictor predictor = open_predictor(command);
-  Output output(output_of(command));
-  unlink(rejects_of(input).c_str());
-  Progress progress("predicting", "lines", 0);
-  LineStream lines(from, 1);
-  const PredictCounts counts = answer_lines(predictor, lines, input,
-                                            {[&](const std::string& line) {
-                                               output.write(line);
-                                               progress.add();
-                                             },
-                                             [&](const std::string& line) {
-                                               append_line(rejects_of(input), line);
-                                               progress.add();
-                                             }});
-  output.finish();
-  counts.check(input, predictor.text_field());
-  return counts;
+  return answer_stream(predictor, input, from, output_of(command), "predicting");
 }
 
 // What comes out of a pipe can only be read once, and what goes into one only written in order.
@@ -121,12 +106,7 @@ bool from_file_to_file(const Command& command) {
 }
 
 void check_options(const Command& command) {
-  if (command.has("text") == command.has("input"))
-    throw UserError("usage.predict", "broadsheet predict: wanted one of --text and --input",
-                    "give exactly one of them");
-  if (command.json && command.has("input") && !command.has("output"))
-    throw UserError("usage.predict", "broadsheet predict: --json with --input needs --output",
-                    "leave --json out: the predictions are JSONL already");
+  check_lines_options(command, "text");
   if (command.has("ranks") && !from_file_to_file(command))
     throw UserError("usage.predict", "broadsheet predict: --ranks needs --input FILE and --output FILE",
                     "standard input and single texts are for one process");
@@ -142,23 +122,14 @@ int predict(const Command& command) {
   if (command.has("text")) return predict_one(command);
   const std::string input = command.value("input");
   std::ifstream file;
-  if (input != "-") {
-    file.open(input, std::ios::binary);
-    if (!file) throw UserError("predict.input", cat(input, ": cannot be read"), "check the path and its permissions");
-    if (std::filesystem::is_directory(input))
-      throw UserError("predict.input", cat(input, ": is a folder"), "name a file of JSON lines");
-  }
+  std::istream& from = open_lines(input, file);
   const bool shared = from_file_to_file(command);
   std::error_code absent;
   if (shared && std::filesystem::equivalent(input, command.value("output"), absent))
     throw UserError("predict.output", cat(input, ": is the input and the output"), "write to another file");
-  const PredictCounts counts = shared         ? predict_to_file(command, input)
-                               : input == "-" ? predict_stream(command, input, std::cin)
-                                              : predict_stream(command, input, file);
+  const PredictCounts counts = shared ? predict_to_file(command, input) : predict_stream(command, input, from);
   if (const auto workers = workers_of_job(); shared && workers && workers->rank > 0) return 0;
-  if (counts.rejected > 0)
-    log_warning(cat(with_thousands(counts.rejected), " bad line(s) are in ",
-                    rejects_of(shared ? absolute_path(input) : input)));
+  tell_of_rejects(counts, shared ? absolute_path(input) : input);
   if (command.json) print_json({{"predicted", counts.predicted}, {"rejected", counts.rejected}});
   return 0;
 }

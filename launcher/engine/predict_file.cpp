@@ -74,7 +74,7 @@ class FilePrediction {
   void work(WorkBoard& board) {
     at::set_num_threads(request_.threads);
     Predictor predictor(request_.model);
-    text_field_ = predictor.text_field();
+    wanted_ = predictor.wanted();
     WorkBoard::Stage stage;
     stage.name = "predict";
     stage.tasks = pieces();
@@ -95,7 +95,7 @@ class FilePrediction {
     board.leave();
   }
 
-  const std::string& text_field() const { return text_field_; }
+  const std::string& wanted() const { return wanted_; }
   // The output and the list of rejects; before, nothing of either is touched.
   PredictCounts join() const {
     PredictCounts counts;
@@ -178,7 +178,7 @@ class FilePrediction {
   }
 
   const PredictFileRequest& request_;
-  std::string folder_, tag_, text_field_;
+  std::string folder_, tag_, wanted_;
   std::vector<LinePiece> pieces_;
 };
 
@@ -224,7 +224,7 @@ PredictCounts predict_file(const PredictFileRequest& request) {
   if (request.task) board.wait_for_others(kPatienceWithOthers);
   const PredictCounts counts = prediction.join();
   remove_folder_durably(FilePrediction::folder_of(request));
-  counts.check(request.input, prediction.text_field());
+  counts.check(request.input, prediction.wanted());
   return counts;
 }
 

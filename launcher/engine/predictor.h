@@ -14,20 +14,39 @@
 
 namespace broadsheet {
 
-class Predictor {
+// What answers lines: takes some, then answers them together.
+class LineAnswerer {
+ public:
+  virtual ~LineAnswerer() = default;
+  // The object of a line, to be answered; why it cannot be, or empty: it was taken.
+  virtual std::string take(const nlohmann::json& object, int64_t line) = 0;
+  // Of what was taken since the last call, in order.
+  virtual std::vector<Prediction> answer() = 0;
+  // The fields of a line, in words.
+  virtual std::string wanted() const = 0;
+};
+
+// The reason why `field` of a line cannot be read as a text; empty when it can.
+std::string why_not_text(const nlohmann::json& object, const std::string& field);
+
+class Predictor : public LineAnswerer {
  public:
   // A run, a checkpoint or a Hugging Face folder. Throws as locate_model() and load_task().
   explicit Predictor(const std::string& model);
 
-  const std::string& text_field() const { return text_; }
-  const std::string& pair_field() const { return pair_; }  // empty: the task takes one text
-  std::vector<Prediction> predict(const std::vector<std::string>& texts, const std::vector<std::string>& pairs);
+  const std::vector<std::string>& fields() const { return fields_; }  // that it reads of a line, each a text
+  Prediction predict(const std::vector<std::string>& row);            // one text for each of them
+
+  std::string take(const nlohmann::json& object, int64_t line) override;
+  std::vector<Prediction> answer() override;
+  std::string wanted() const override;
 
  private:
   ModelLocation location_;
   std::unique_ptr<Task> task_;
   std::shared_ptr<const Tokenizer> tokenizer_;
-  std::string text_ = "text", pair_;
+  std::vector<std::string> fields_;
+  std::vector<std::vector<std::string>> rows_;
 };
 
 struct PredictCounts {
@@ -35,7 +54,8 @@ struct PredictCounts {
   std::string first_reason;  // of a rejection: "line 3: not valid JSON"
 
   // UserError("predict.no_good_line") when lines were rejected and none was answered.
-  void check(const std::string& input, const std::string& text_field) const;
+  // `wanted`: LineAnswerer::wanted().
+  void check(const std::string& input, const std::string& wanted) const;
 };
 
 // Lines of text, each with its newline.
@@ -45,6 +65,6 @@ struct LineSinks {
 };
 
 // Every line is answered or rejected. Memory is bounded by a few dozen lines. `input`: the file's name, for rejects.
-PredictCounts answer_lines(Predictor& predictor, LineStream& lines, const std::string& input, const LineSinks& sinks);
+PredictCounts answer_lines(LineAnswerer& answerer, LineStream& lines, const std::string& input, const LineSinks& sinks);
 
 }  // namespace broadsheet

@@ -57,6 +57,7 @@ void tell_of_model(const RunConfig& config, Task& task) {
 }
 
 CutShare cut_by(const RunConfig& config, const ShardSet& corpus) {
+  if (config.task.kind == "generation") return {};  // its prompts share a sequence with what is written
   PackSpec spec;
   spec.text_pair = config.task.text_pair;
   spec.max_length = config.data.max_length;

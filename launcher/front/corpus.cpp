@@ -62,6 +62,7 @@ int do_init(const Command& command) {
   options.text_pair = command.value("text-pair");
   options.label = command.value("label");
   options.score = command.value("score");
+  options.target = command.value("target");
   options.model = command.value("model");
   options.name = command.value("name");
   options.out = command.value("out", ".");

@@ -12,6 +12,7 @@
 #include "experiments/sweep/mailbox.h"
 #include "experiments/sweep/study.h"
 #include "launcher/sweep/driver.h"
+#include "trainer/config_tables.h"
 
 namespace broadsheet {
 namespace {
@@ -140,8 +141,10 @@ SweepPlan plan_sweep(const Sweep& sweep, int64_t examples) {
   plan.files_per_trial = kFilesOfTrial + (sweep.base.tracking.tensorboard ? 1 : 0);
   if (const std::optional<Rate> rate = measured_rate(sweep)) {
     const std::shared_ptr<const ShardSet> corpus = ShardSet::open(sweep.base.data.corpus);
-    const double tokens_per_example = static_cast<double>(corpus->total_tokens(Split::kTrain, sweep.base.task.text)) /
-                                      std::max<double>(1, static_cast<double>(examples));
+    int64_t tokens = 0;
+    for (const std::string& field : text_fields_of(sweep.base.task))
+      tokens += corpus->total_tokens(Split::kTrain, field);
+    const double tokens_per_example = static_cast<double>(tokens) / std::max<double>(1, static_cast<double>(examples));
     plan.core_hours =
         rate->core_seconds_per_token * tokens_per_example * static_cast<double>(plan.examples_at_most) / 3600;
     plan.measured_in = rate->folder;

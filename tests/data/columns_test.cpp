@@ -34,8 +34,8 @@ TEST(FieldTemplate, SaysWhereABraceIsWrong) {
   EXPECT_EQ(fault_of_template("{a} and {b"), "the { at character 9 is not closed");
   EXPECT_EQ(fault_of_template("{a{b}"), "the { at character 1 is not closed");
   EXPECT_EQ(fault_of_template("a} {b}"), "the } at character 2 closes nothing");
-  EXPECT_EQ(fault_of_template("{b} {}"), "the {} at character 5 names no column");
-  EXPECT_EQ(fault_of_template("title"), "it names no column");
+  EXPECT_EQ(fault_of_template("{b} {}"), "the {} at character 5 names nothing");
+  EXPECT_EQ(fault_of_template("title"), "it names nothing in braces");
 }
 
 class TemplateField : public ::testing::Test {

@@ -124,7 +124,7 @@ TEST(ConfigSchema, RefusesWhatASchemaCanSee) {
                            "foreign_precision",
                            "unknown_task",
                            "adapter",
-                           "generation",
+                           "task_of_later",
                            "fp16",
                            "cuda",
                            "missing_sections",

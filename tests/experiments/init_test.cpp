@@ -129,6 +129,28 @@ TEST_F(Init, ReadsJsonLinesAndPlainText) {
   EXPECT_EQ(plain.split.by, "hash");
 }
 
+TEST_F(Init, TextsAreWrittenOnOrFromOthersWithRoomForBoth) {
+  write("model/config.json", R"({"model_type": "gpt2", "n_positions": 48, "n_embd": 32})");
+  std::string lines;
+  for (int i = 0; i < 50; ++i)
+    lines += cat("{\"lead\": \"the plan the tax the plan the tax ", i,
+                 "\", \"title\": \"the plan the tax the plan the ", "tax the plan\"}\n");
+  InitOptions wanted = options(write("a.jsonl", lines), "generation");
+  wanted.text = "lead";
+  EXPECT_EQ(code_of(wanted), "init.missing_option");
+  wanted.target = "title";
+  const auto [corpus, run] = load(propose_files(wanted));
+  EXPECT_EQ(corpus.fields.at("target").from, "title");
+  EXPECT_EQ(run.task.prompt, "{text}\n");
+  EXPECT_EQ(run.task.target, "target");
+  EXPECT_EQ(run.task.max_new_tokens, 16);  // 9 tokens and the end
+  EXPECT_EQ(run.data.max_length, 32);
+  EXPECT_EQ(run.validation.metric, "loss");
+  wanted.task = "causal_lm";
+  wanted.target = "";
+  EXPECT_EQ(load(propose_files(wanted)).second.task.kind, "causal_lm");
+}
+
 TEST_F(Init, AwkwardNamesSurviveYaml) {
   std::string text = "yes: \"#1\",no,\n";
   const std::string header = "\"yes: \"\"#1\"\"\",no\n";

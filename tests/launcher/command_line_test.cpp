@@ -52,7 +52,7 @@ TEST(CommandLine, AShortOptionIsUnknown) {
 }
 
 TEST(CommandLine, ADesignedVerbThatIsNotBuiltSaysSo) {
-  for (const char* verb : {"generate", "embed", "recommend", "serve"}) {
+  for (const char* verb : {"embed", "recommend", "serve"}) {
     EXPECT_NE(message_of({verb, "x"}).find("not in this version"), std::string::npos) << verb;
   }
 }
@@ -62,6 +62,18 @@ TEST(CommandLine, MissingAndSuperfluousArgumentsAreNamed) {
   EXPECT_NE(message_of({"train", "a.yaml", "b.yaml"}).find("found b.yaml"), std::string::npos);
   EXPECT_NE(message_of({"doctor", "x"}).find("found x"), std::string::npos);
   EXPECT_EQ(message_of({"verify", "a", "b", "c"}), "");
+}
+
+TEST(CommandLine, ARepeatableOptionKeepsAllItsValues) {
+  const Command command = parse_command_line({"generate", "m", "--stop", ".", "--top-p", "0.9", "--stop", "!"});
+  EXPECT_EQ(command.values("stop"), (std::vector<std::string>{".", "!"}));
+  EXPECT_EQ(command.real("top-p"), 0.9);
+  EXPECT_TRUE(command.values("input").empty());
+  EXPECT_EQ(command.real("temperature"), std::nullopt);
+  for (const char* wrong : {"warm", "1x", "inf", ""})
+    EXPECT_THROW(parse_command_line({"generate", "m", std::string("--temperature=") + wrong}).real("temperature"),
+                 UserError)
+        << wrong;
 }
 
 TEST(CommandLine, AnOptionGivenTwiceIsRefused) {

@@ -96,7 +96,8 @@ def make_documents(count):
         words = [rng.choice(WORDS[label] if rng.random() < 0.6 else ["the", "of", "Été", "新闻", "on"])
                  for _ in range(rng.randint(3, 40))]
         score = {"negative": -1, "neutral": 0, "positive": 1}[label] + round(rng.gauss(0, 0.2), 3)
-        documents.append({"id": f"d{i}", "text": " ".join(words) + f" {i}.", "mood": label, "rating": score})
+        text = " ".join(words) + f" {i}."
+        documents.append({"id": f"d{i}", "text": text, "begin": text[:20], "mood": label, "rating": score})
     return documents
 
 
@@ -158,6 +159,24 @@ def check_causal_lm(folder, documents, predictions, max_length):
     return largest
 
 
+def check_generation(folder, documents, written):
+    """The texts that generate() of transformers writes behind the same prompts: greedily and with beams."""
+    model, tokenizer = load(AutoModelForCausalLM, folder), AutoTokenizer.from_pretrained(str(folder))
+    different = set()
+    for options, lines in written:
+        for document, line in zip(documents[:50], lines[:50], strict=True):
+            ids = [tokenizer(text)["input_ids"] for text in (document["begin"], " :")]
+            prompt = torch.tensor([ids[0] + ids[1]])
+            with torch.no_grad():
+                text = model.generate(prompt, do_sample=False, max_new_tokens=8, pad_token_id=tokenizer.eos_token_id,
+                                      **options)[0, prompt.shape[1]:]
+            assert line["tokens"] == int((text != tokenizer.eos_token_id).sum()), (options, document, line, text)
+            assert line["text"] == tokenizer.decode(text, skip_special_tokens=True), (options, document, line)
+            different.add(line["text"])
+    assert len(different) > 10, different
+    return len(different)
+
+
 CORPUS = """
 schema: 1
 kind: corpus
@@ -168,6 +187,7 @@ sources: [{files: moods.jsonl, format: jsonl, licence: none, origin: made by a t
 fields:
   id: {from: id, kind: id}
   text: {from: text, kind: text}
+  begin: {from: begin, kind: text}
   mood: {from: mood, kind: label}
   rating: {from: rating, kind: score}
 split: {by: hash, validation: 0.15, test: 0.15, seed: 1}
@@ -177,7 +197,8 @@ TASKS = {"classification": "{kind: classification, text: text, label: mood}",
          "masked_lm": "{kind: masked_lm, text: text}"}
 
 
-GPT2_TASKS = {"causal_lm": "{kind: causal_lm, text: text}", **{k: TASKS[k] for k in ("classification", "regression")}}
+GPT2_TASKS = {"causal_lm": "{kind: causal_lm, text: text}",
+              "generation": "{kind: generation, prompt: '{begin} :', target: text, max_new_tokens: 8}", **{k: TASKS[k] for k in ("classification", "regression")}}
 
 
 def run_yaml(task, model="tiny"):
@@ -225,6 +246,14 @@ def check_task(call, tokenize_lines, folder, model, task, documents):
             check_masked_lm(folder / model, written)
             continue
         output = folder / f"{name}.jsonl"
+        if task == "generation":
+            lines = []
+            for options in ({}, {"num_beams": 3}, {"num_beams": 2, "length_penalty": 0.3}, {"repetition_penalty": 1.4}):
+                flags = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", str(value))]
+                call("generate", str(written), "--input", "moods.jsonl", "--output", str(output), "--threads", "1", *flags)
+                lines.append((options, read_jsonl(output)))
+            print(f"{name}: {check_generation(written, documents, lines)} different texts of {written.name}")
+            continue
         call("predict", str(written), "--input", "moods.jsonl", "--output", str(output), "--threads", "1")
         check = check_causal_lm if task == "causal_lm" else check_predictions
         # Room for two special tokens is kept also where a text has none.

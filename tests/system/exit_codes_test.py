@@ -5,8 +5,8 @@ import time
 
 from harness import DONE, PROGRAM, RUN, USER, SystemTest, Workspace, broadsheet, environment, main
 
-BUILT = "init prepare inspect check train evaluate predict report export verify doctor schema".split()
-LATER = ["generate", "embed", "recommend", "serve"]
+BUILT = "init prepare inspect check train evaluate predict generate report export verify doctor schema".split()
+LATER = ["embed", "recommend", "serve"]
 
 
 class ExitCodes(SystemTest):
@@ -57,6 +57,7 @@ class ExitCodes(SystemTest):
     def test_what_is_not_there_is_named(self):
         for arguments in (["train", "absent.yaml"], ["prepare", "absent.yaml"], ["inspect", "absent"], ["verify", "absent"],
                           ["evaluate", "absent", "--corpus", "corpus"], ["predict", "absent", "--text", "x"],
+                          ["generate", "absent", "--prompt", "x"],
                           ["export", "absent", "--out", "out"], ["report", "absent"]):
             with self.subTest(arguments=arguments):
                 self.assertIn("absent", self.refused(*arguments)["message"])

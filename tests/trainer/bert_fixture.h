@@ -107,7 +107,8 @@ class MemoryCorpus : public ShardSet {
   std::string name_ = "memory";
 };
 std::shared_ptr<const ShardSet> random_corpus(int64_t documents, uint64_t seed);
-// A small BERT from scratch for one kind of task on that corpus, or a small GPT-2: "causal_lm", "gpt2 classification".
+// A small BERT from scratch for one kind of task on that corpus, or a small GPT-2: "causal_lm", "generation" (of
+// the pair from the text), "gpt2 classification".
 TaskRequest request_for(const std::string& kind);
 
 }  // namespace broadsheet::fixtures

@@ -265,7 +265,7 @@ TEST(Fixture, APartOfABatchKeepsItsRowsLabelsAndNumbers) {
 }  // namespace
 TaskRequest request_for(const std::string& asked) {
   TaskRequest request;
-  const bool gpt2 = asked == "causal_lm" || starts_with(asked, "gpt2 ");
+  const bool gpt2 = asked == "causal_lm" || asked == "generation" || starts_with(asked, "gpt2 ");
   const std::string kind = starts_with(asked, "gpt2 ") ? asked.substr(5) : asked;
   request.model.architecture = "bert";
   request.model.config = {{"hidden_size", 32},       {"num_hidden_layers", 2},        {"num_attention_heads", 4},
@@ -282,6 +282,12 @@ TaskRequest request_for(const std::string& asked) {
     request.classes = {"bad", "fair", "good"};
   }
   if (kind == "regression") request.task.score = "score";
+  if (kind == "generation") {
+    request.task.text = "";
+    request.task.prompt = "w5 {text} w6";
+    request.task.target = "pair";
+    request.task.max_new_tokens = 8;
+  }
   request.max_length = 24;
   request.tokenizer = std::make_shared<WordTokenizer>();
   return request;

@@ -68,7 +68,7 @@ void expect_same(const Sums& a, const Sums& b) {
 
 class EveryTask : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryTask,
-                         ::testing::Values("masked_lm", "causal_lm", "classification", "regression",
+                         ::testing::Values("masked_lm", "causal_lm", "generation", "classification", "regression",
                                            "gpt2 classification", "gpt2 regression"),
                          [](const auto& kind) {
                            std::string name = kind.param;
@@ -136,8 +136,9 @@ TEST_P(EveryTask, RefusesWhatDoesNotFitTheModel) {
   request.max_length = 41;
   expect_error(request, "data.max_length");
   request = request_for(GetParam());
-  request.task.text = "";
-  expect_error(request, "task.text");
+  const bool generation = request.task.kind == "generation";
+  (generation ? request.task.target : request.task.text) = "";
+  expect_error(request, generation ? "task.target" : "task.text");
   request = request_for(GetParam());
   request.model.config["vocab_size"] = 49;
   expect_error(request, "vocab_size");

@@ -90,7 +90,7 @@ void override_dropout(Architecture& architecture, double dropout) {
 }
 
 bool can_learn(const ModelTraits& model, const std::string& task_kind) {
-  if (task_kind == "causal_lm") return model.causal;
+  if (task_kind == "causal_lm" || task_kind == "generation") return model.causal;
   return task_kind != "masked_lm" || model.masks;
 }
 

@@ -148,4 +148,28 @@ at::Tensor packed_attention(const at::Tensor& query, const at::Tensor& key, cons
                                   Shape{boundaries, heads, dropout, attends}, save);
 }
 
+at::Tensor cached_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                            const std::vector<int64_t>& boundaries, int64_t heads, int64_t layer,
+                            KeyValueCache& cache) {
+  BROADSHEET_ASSERT(cache.sequences() + 1 == static_cast<int64_t>(boundaries.size()));
+  const double scale = 1.0 / std::sqrt(static_cast<double>(query.size(1) / heads));
+  const at::Tensor queries = query.contiguous(), new_keys = key.contiguous(), new_values = value.contiguous();
+  at::Tensor out = at::empty_like(queries);
+  for (size_t s = 0; s + 1 < boundaries.size(); ++s) {
+    const int64_t begin = boundaries[s];
+    const int64_t length = boundaries[s + 1] - begin;
+    const auto [keys, values] = cache.add(layer, static_cast<int64_t>(s), heads_of(new_keys, begin, length, heads),
+                                          heads_of(new_values, begin, length, heads));
+    const at::Tensor scores =
+        at::bmm(heads_of(queries, begin, length, heads), keys.transpose(1, 2)).to(softmax_type(query)).mul_(scale);
+    if (length > 1) {
+      const int64_t before = keys.size(1) - length;
+      scores.masked_fill_(at::ones({length, keys.size(1)}, query.options().dtype(at::kBool)).triu_(before + 1),
+                          -std::numeric_limits<double>::infinity());
+    }
+    heads_of(out, begin, length, heads).copy_(at::bmm(at::_softmax(scores, -1, false).to(query.scalar_type()), values));
+  }
+  return out;
+}
+
 }  // namespace broadsheet

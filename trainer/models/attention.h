@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "trainer/models/key_value_cache.h"
+
 namespace broadsheet {
 
 // Dropout on the probabilities: element (head * L + i) * L + j of the stream keys[s] belongs to query i and key j of
@@ -25,5 +27,10 @@ enum class Attends { kEverywhere, kBackwards };
 at::Tensor packed_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                             const std::vector<int64_t>& boundaries, int64_t heads, const AttentionDropout& dropout,
                             Attends attends = Attends::kEverywhere);
+
+// The same backwards, without dropout and graph, of tokens that go on sequences: sequence s of the batch those of
+// sequence s of `cache`, which gets the keys and values of this layer.
+at::Tensor cached_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                            const std::vector<int64_t>& boundaries, int64_t heads, int64_t layer, KeyValueCache& cache);
 
 }  // namespace broadsheet

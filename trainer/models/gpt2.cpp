@@ -91,7 +91,7 @@ at::Tensor Gpt2Model::drop(const at::Tensor& rows, const PackedInput& input, con
 }
 
 at::Tensor Gpt2Model::run_layer(int64_t number, const at::Tensor& hidden, const PackedInput& input,
-                                const PassContext& pass) const {
+                                const PassContext& pass, KeyValueCache* cache) const {
   const Layer& layer = layers_[static_cast<size_t>(number)];
   AttentionDropout dropout;
   if (pass.training && config_.attn_pdrop > 0)
@@ -101,19 +101,32 @@ at::Tensor Gpt2Model::run_layer(int64_t number, const at::Tensor& hidden, const 
   };
   const RowOwners owners{pass, input.boundaries, input.examples};
   const std::vector<at::Tensor> parts = layer.attention(layer.attention_norm(hidden), owners).split(config_.n_embd, 1);
-  const at::Tensor attended =
-      packed_attention(parts[0], parts[1], parts[2], input.boundaries, config_.n_head, dropout, Attends::kBackwards);
+  const at::Tensor attended = cache != nullptr ? cached_attention(parts[0], parts[1], parts[2], input.boundaries,
+                                                                  config_.n_head, number, *cache)
+                                               : packed_attention(parts[0], parts[1], parts[2], input.boundaries,
+                                                                  config_.n_head, dropout, Attends::kBackwards);
   const at::Tensor middle = dropped(layer.attention_output(attended, owners), DropoutSite::kAttentionOutput) + hidden;
   const at::Tensor wide = activate(config_.activation_function, layer.wide(layer.wide_norm(middle), owners));
   return dropped(layer.wide_output(wide, owners), DropoutSite::kFeedForward) + middle;
 }
 
-at::Tensor Gpt2Model::run_trunk(const PackedInput& input, const PassContext& pass) const {
+at::Tensor Gpt2Model::run_layers(const PackedInput& input, const PassContext& pass, KeyValueCache* cache) const {
   at::Tensor hidden =
       at::embedding(token_embeddings_, input.tokens) + at::embedding(position_embeddings_, input.positions);
   hidden = drop(hidden, input, pass, -1, DropoutSite::kEmbeddings, config_.embd_pdrop);
-  for (int64_t number = 0; number < config_.n_layer; ++number) hidden = run_layer(number, hidden, input, pass);
+  for (int64_t number = 0; number < config_.n_layer; ++number) hidden = run_layer(number, hidden, input, pass, cache);
   return last_norm_(hidden);
+}
+
+at::Tensor Gpt2Model::run_trunk(const PackedInput& input, const PassContext& pass) const {
+  return run_layers(input, pass, nullptr);
+}
+
+at::Tensor Gpt2Model::encode_next(const PackedInput& input, KeyValueCache& cache) const {
+  BROADSHEET_ASSERT(!at::GradMode::is_enabled());
+  const at::Tensor hidden = run_layers(input, {}, &cache);
+  cache.advance(input.boundaries);
+  return hidden;
 }
 
 at::Tensor Gpt2Model::lm_logits(const at::Tensor& hidden) const {

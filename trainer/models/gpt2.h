@@ -29,6 +29,7 @@ class Gpt2Model : public LanguageModel {
 
   const Gpt2Config& config() const { return config_; }
 
+  at::Tensor encode_next(const PackedInput& input, KeyValueCache& cache) const override;
   using LanguageModel::classify;
   at::Tensor lm_logits(const at::Tensor& hidden) const override;
   const at::Tensor& lm_weight() const override { return decoder_; }
@@ -47,8 +48,10 @@ class Gpt2Model : public LanguageModel {
   at::Tensor run_trunk(const PackedInput& input, const PassContext& pass) const override;
   double tag_dropout() const override { return config_.classifier_dropout; }
   void connect(const ModelHeads& heads);
-  at::Tensor run_layer(int64_t number, const at::Tensor& hidden, const PackedInput& input,
-                       const PassContext& pass) const;
+  // cache: none (nullptr) where whole sequences pass.
+  at::Tensor run_layers(const PackedInput& input, const PassContext& pass, KeyValueCache* cache) const;
+  at::Tensor run_layer(int64_t number, const at::Tensor& hidden, const PackedInput& input, const PassContext& pass,
+                       KeyValueCache* cache) const;
   at::Tensor drop(const at::Tensor& rows, const PackedInput& input, const PassContext& pass, int64_t layer,
                   DropoutSite site, double p) const;
 

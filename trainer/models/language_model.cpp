@@ -58,6 +58,10 @@ at::Tensor LanguageModel::encode(const PackedInput& input, const PassContext& pa
   return run_trunk(input, plain);
 }
 
+at::Tensor LanguageModel::encode_next(const PackedInput&, KeyValueCache&) const {
+  assertion_failed("a causal model", __FILE__, __LINE__);
+}
+
 const at::Tensor& LanguageModel::lm_weight() const {
   assertion_failed("a causal model", __FILE__, __LINE__);
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "trainer/models/architecture.h"
+#include "trainer/models/key_value_cache.h"
 #include "trainer/models/linear.h"
 #include "trainer/models/model.h"
 #include "trainer/models/norm.h"
@@ -58,6 +59,9 @@ class LanguageModel {
   bool trunk_is_frozen() const;
   // Last hidden states [total, hidden], float32.
   at::Tensor encode(const PackedInput& input, const PassContext& pass) const;
+  // Causal models: the same of tokens that go on the sequences of `cache`, one of `input` for each of them, whose keys
+  // and values it gets. Their positions are the input's. To be called without graph; there is no dropout.
+  virtual at::Tensor encode_next(const PackedInput& input, KeyValueCache& cache) const;
 
   // Logits [rows, vocabulary], float32, of hidden states [rows, hidden]; needs a language model's head.
   virtual at::Tensor lm_logits(const at::Tensor& hidden) const = 0;

@@ -6,8 +6,7 @@
 
 #include "core/errors.h"
 #include "core/text.h"
-#include "trainer/models/linear_cross_entropy.h"
-#include "trainer/tasks/language_model_task.h"
+#include "trainer/tasks/writing_task.h"
 
 namespace broadsheet {
 namespace {
@@ -23,9 +22,9 @@ void add_targets(Batch& batch) {
   }
 }
 
-class CausalLm : public LanguageModelTask {
+class CausalLm : public WritingTask {
  public:
-  explicit CausalLm(TaskSetup setup) : LanguageModelTask(std::move(setup), {.causal_lm = true}, "predicted_tokens") {}
+  explicit CausalLm(TaskSetup setup) : WritingTask(std::move(setup), "predicted_tokens") {}
 
   Batch make_batch(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents,
                    uint64_t) const override {
@@ -36,11 +35,6 @@ class CausalLm : public LanguageModelTask {
 
  protected:
   bool learns_the_end() const override { return true; }
-
-  at::Tensor labelled_loss(const Batch& batch, const PackedInput& input, const PassContext& pass) override {
-    const at::Tensor rows = model_->encode(input, pass).index_select(0, index_tensor(batch.loss_rows));
-    return linear_cross_entropy(rows, model_->lm_weight(), index_tensor(batch.labels));
-  }
 
   void measure(const Batch& batch, const PackedInput& input, Metrics& metrics) override {
     static_cast<LanguageModelMetrics&>(metrics).add(nll(batch, input), static_cast<int64_t>(first_pieces(batch).size()),
@@ -71,13 +65,6 @@ class CausalLm : public LanguageModelTask {
       predictions.push_back(std::move(prediction));
     }
     return predictions;
-  }
-
- private:
-  at::Tensor nll(const Batch& batch, const PackedInput& input) const {
-    if (batch.loss_rows.empty()) return at::empty({0}, at::kFloat);
-    const at::Tensor rows = model_->encode(input, {}).index_select(0, index_tensor(batch.loss_rows));
-    return linear_nll(rows, model_->lm_weight(), index_tensor(batch.labels));
   }
 };
 

@@ -34,6 +34,7 @@ class LanguageModelTask : public TextTask {
   bool reads_one_row() const override { return false; }
 
   // Causal models with a tokenizer that keeps every byte measure by the bytes that they foresee.
+  bool counts_bytes() const { return traits_.causal && setup_.tokenizer->byte_count(0) >= 0; }
   LanguageModelMetrics new_metrics() const { return LanguageModelMetrics(counted_, counts_bytes()); }
   // Of tokens to be foreseen; 0 where bytes are not counted.
   int64_t bytes_of(std::span<const int64_t> labels) const {
@@ -46,8 +47,6 @@ class LanguageModelTask : public TextTask {
   const std::string counted_;
 
  private:
-  bool counts_bytes() const { return traits_.causal && setup_.tokenizer->byte_count(0) >= 0; }
-
   const std::string metric_ = "loss";
 };
 

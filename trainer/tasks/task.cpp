@@ -17,14 +17,16 @@ std::unique_ptr<Task> build(TaskSetup setup) {
   const std::string& kind = setup.task.kind;
   if (kind == "masked_lm") return make_masked_lm(std::move(setup));
   if (kind == "causal_lm") return make_causal_lm(std::move(setup));
+  if (kind == "generation") return make_generation(std::move(setup));
   if (kind == "classification") return make_classification(std::move(setup));
   if (kind == "regression") return make_regression(std::move(setup));
   if (kind == "tagging") return make_tagging(std::move(setup));
-  throw UserError({"task.kind",
-                   {},
-                   "task.kind",
-                   cat("found \"", kind, "\", wanted masked_lm, causal_lm, classification, regression or tagging"),
-                   "other tasks are not in this version"});
+  throw UserError(
+      {"task.kind",
+       {},
+       "task.kind",
+       cat("found \"", kind, "\", wanted masked_lm, causal_lm, generation, classification, regression or tagging"),
+       "other tasks are not in this version"});
 }
 
 bool has_classes(const TaskConfig& task) {
@@ -91,6 +93,13 @@ TaskConfig read_task(const nlohmann::json& broadsheet, const std::string& folder
     const nlohmann::json& json = broadsheet.at("task");
     TaskConfig task;
     task.kind = json.at("kind").get<std::string>();
+    if (task.kind == "generation") {
+      task.prompt = json.at("prompt").get<std::string>();
+      task.target = json.at("target").get<std::string>();
+      task.max_new_tokens = json.value("max_new_tokens", task.max_new_tokens);
+      task.pieces = json.value("pieces", task.pieces);
+      return task;
+    }
     task.text = json.at("text").get<std::string>();
     task.text_pair = json.value("text_pair", "");
     task.label = json.value("label", "");
@@ -192,6 +201,16 @@ bool Task::higher_is_better(const std::string& metric) {
 
 ParameterList saved_parameters(Task& task) {
   return task.adapter_config().is_null() ? task.parameters() : adapter_parameters(task.parameters());
+}
+
+std::vector<Prediction> Task::predict_rows(const Tokenizer& tokenizer,
+                                           const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::string> texts, pairs;
+  for (const std::vector<std::string>& row : rows) {
+    texts.push_back(row.at(0));
+    if (row.size() > 1) pairs.push_back(row[1]);
+  }
+  return predict(tokenizer, texts, pairs);
 }
 
 std::unique_ptr<Task> make_task(const TaskRequest& request) {

@@ -71,12 +71,19 @@ class Task {
   virtual std::unique_ptr<Metrics> make_metrics() const = 0;
   // Forward without gradients or dropout; adds the batch to `metrics`.
   virtual void evaluate(const Batch& batch, Metrics& metrics) = 0;
+  // Whether evaluate() lets the model write texts too and measures them, where the task is about that: a pass for every
+  // token. It does unless told otherwise.
+  virtual void measure_texts(bool /*on*/) {}
   // What the model says of each document of a batch, as predict() gives it, beside its "truth". Empty: this task has
   // nothing to say of a document as a whole.
   virtual std::vector<Prediction> predict_batch(const Batch& /*batch*/) { return {}; }
   // Forward on texts (pairs empty where the task has none).
   virtual std::vector<Prediction> predict(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
                                           const std::vector<std::string>& pairs) = 0;
+  // The text fields that it reads of a document; and the same of rows of texts, one for each of these fields.
+  virtual std::vector<std::string> text_fields() const { return {"text"}; }
+  virtual std::vector<Prediction> predict_rows(const Tokenizer& tokenizer,
+                                               const std::vector<std::vector<std::string>>& rows);
 
   // Where nothing below the head is trained and the head reads one row of numbers for each document, that row never
   // changes: it may be computed once and kept (Note [A frozen trunk is computed once] in trainer/features.h).

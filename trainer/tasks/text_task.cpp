@@ -30,11 +30,6 @@ std::unique_ptr<LanguageModel> build_model(const TaskSetup& setup, const ModelHe
   return model;
 }
 
-// The token that ends a text, -1: none.
-int32_t end_of_text(const SpecialTokens& specials, bool causal) {
-  return causal && specials.sep < 0 ? specials.eos : specials.sep;
-}
-
 void check_tokenizer(const TaskSetup& setup, const ModelTraits& model, Faults& faults) {
   if (setup.tokenizer == nullptr) {
     faults.add({"model.tokenizer",
@@ -70,7 +65,7 @@ void check_tokenizer(const TaskSetup& setup, const ModelTraits& model, Faults& f
 void check_setup(const TaskSetup& setup) {
   const ModelTraits model = traits_of(setup.model);
   Faults faults;
-  if (setup.task.text.empty()) {
+  if (setup.task.text.empty() && setup.task.kind != "generation") {
     faults.add({"task.text", {}, "task.text", "no text field is named", "name a text field of the corpus"});
   }
   if (setup.max_length < 3 || setup.max_length > model.max_length) {
@@ -97,6 +92,10 @@ TaskSetup checked_setup(TaskSetup setup) {
 }
 
 }  // namespace
+
+int32_t end_of_text(const SpecialTokens& specials, bool causal) {
+  return causal && specials.sep < 0 ? specials.eos : specials.sep;
+}
 
 std::vector<std::string> class_names(const nlohmann::json& config, const std::string& source) {
   const auto map = config.find("id2label");
@@ -243,8 +242,7 @@ int64_t TextTask::length(const ShardSet& corpus, Split split, int64_t document) 
   return packed_length(corpus, pack_spec(split), document);
 }
 
-Batch TextTask::pack_documents(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents) const {
-  Batch batch = pack(corpus, pack_spec(split), documents);
+void TextTask::check_tokens(const Batch& batch, const ShardSet& corpus, Split split) const {
   for (const int64_t token : batch.tokens) {
     if (token < 0 || token >= traits_.vocab_size) {
       throw UserError("corpus.token",
@@ -253,6 +251,11 @@ Batch TextTask::pack_documents(const ShardSet& corpus, Split split, const std::v
                       "prepare the corpus with the model's tokenizer");
     }
   }
+}
+
+Batch TextTask::pack_documents(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents) const {
+  Batch batch = pack(corpus, pack_spec(split), documents);
+  check_tokens(batch, corpus, split);
   if (features_ && features_->info().corpus == corpus.fingerprint()) {
     for (const int64_t document : documents) {
       const std::span<const float> row = features_->row(split, document);
@@ -310,6 +313,12 @@ std::vector<Prediction> TextTask::predict(const Tokenizer& tokenizer, const std:
 std::vector<Prediction> TextTask::answer_texts(const Tokenizer& tokenizer, const std::vector<std::string>&,
                                                Batch batch) {
   return answer(tokenizer, batch, input_of(batch));
+}
+
+std::vector<std::string> TextTask::text_fields() const {
+  std::vector<std::string> fields = {setup_.task.text};
+  if (!setup_.task.text_pair.empty()) fields.push_back(setup_.task.text_pair);
+  return fields;
 }
 
 nlohmann::json TextTask::model_config() const {

@@ -33,6 +33,7 @@ struct TaskSetup {
 
 std::unique_ptr<Task> make_masked_lm(TaskSetup setup);
 std::unique_ptr<Task> make_causal_lm(TaskSetup setup);
+std::unique_ptr<Task> make_generation(TaskSetup setup);
 std::unique_ptr<Task> make_classification(TaskSetup setup);
 std::unique_ptr<Task> make_regression(TaskSetup setup);
 std::unique_ptr<Task> make_tagging(TaskSetup setup);
@@ -44,6 +45,9 @@ std::vector<std::string> class_names(const nlohmann::json& config, const std::st
 void name_classes(const std::vector<std::string>& classes, nlohmann::json& config);
 // True for names that say nothing ("LABEL_0", "LABEL_1", ...): what transformers writes without id2label.
 bool are_generic(const std::vector<std::string>& classes);
+
+// The token that ends a text, -1: none. Of causal models with a tokenizer of GPT-2's kind <|endoftext|>.
+int32_t end_of_text(const SpecialTokens& specials, bool causal);
 
 // The first sequence of every document of a batch.
 std::vector<int64_t> first_pieces(const Batch& batch);
@@ -63,6 +67,7 @@ class TextTask : public Task {
   std::vector<Prediction> predict_batch(const Batch& batch) override;
   std::vector<Prediction> predict(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
                                   const std::vector<std::string>& pairs) override;
+  std::vector<std::string> text_fields() const override;
   int64_t feature_width() const override;
   nlohmann::json feature_identity() const override;
   at::Tensor compute_features(const Batch& batch) override;
@@ -84,8 +89,10 @@ class TextTask : public Task {
   PackedInput input_of(const Batch& batch) const;
   // What that head makes of a batch [sequences, labels], from its features where it has them.
   at::Tensor head_logits(const Batch& batch, const PackedInput& input, const PassContext& pass) const;
-  // The packed batch without labels. UserError("corpus.token") for ids outside the vocabulary.
+  // The packed batch without labels; check_tokens() has looked at it.
   Batch pack_documents(const ShardSet& corpus, Split split, const std::vector<int64_t>& documents) const;
+  // UserError("corpus.token") for ids outside the vocabulary.
+  void check_tokens(const Batch& batch, const ShardSet& corpus, Split split) const;
   // Summed loss of a batch that has labels.
   virtual at::Tensor labelled_loss(const Batch& batch, const PackedInput& input, const PassContext& pass) = 0;
   // Called without graph or dropout, for a batch with at least one sequence.
