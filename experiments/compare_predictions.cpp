@@ -73,7 +73,7 @@ std::vector<PredictedRow> in_order_of(const std::vector<PredictedRow>& wanted, s
 }
 
 std::string default_metric_of(const json& answer) {
-  return answer.contains("score") ? "mse" : answer.contains("labels") ? "accuracy" : "macro_f1";
+  return answer.contains("score") ? "mse" : "macro_f1";
 }
 
 double log_loss_of(const json& answer, const json& truth) {
@@ -96,31 +96,36 @@ double part_of_mean(const std::string& metric, const PredictedRow& row) {
   const bool squared = metric == "mse" || metric == "loss";
   if (!answer.contains("score") || (!squared && metric != "mae")) {
     throw UserError("compare.metric", cat("the predictions have no ", metric),
-                    "of classes compare accuracy, macro_f1 or loss; of several labels accuracy or loss; of scores mae "
-                    "or mse");
+                    "of classes and labels compare macro_f1, micro_f1, accuracy or loss; of scores mae or mse");
   }
   const double error = answer.at("score").get<double>() - row.truth.get<double>();
   return squared ? error * error : std::abs(error);
 }
 
+bool is_f1(const std::string& metric) {
+  return metric == "macro_f1" || metric == "micro_f1";
+}
+
 // A model's predictions, made ready for one metric.
 class Measured {
  public:
-  Measured(const std::string& metric, const std::vector<PredictedRow>& rows) : f1_(metric == "macro_f1") {
+  Measured(const std::string& metric, const std::vector<PredictedRow>& rows)
+      : f1_(is_f1(metric)), macro_(metric == "macro_f1") {
     for (const PredictedRow& row : rows) {
       if (!f1_) {
         parts_.push_back(part_of_mean(metric, row));
         continue;
       }
-      if (!row.answer.contains("label")) part_of_mean("macro_f1", row);  // says what there is instead
+      const bool several = row.answer.contains("labels");
+      if (!several && !row.answer.contains("label")) part_of_mean(metric, row);  // says what there is instead
       for (const auto& [name, p] : row.answer.at("probabilities").items()) number_of(name);
-      truths_.push_back(number_of(row.truth.get<std::string>()));
-      labels_.push_back(number_of(row.answer.at("label").get<std::string>()));
+      truths_.push_back(numbers_of(row.truth));
+      labels_.push_back(numbers_of(row.answer.at(several ? "labels" : "label")));
     }
   }
 
   double on(const std::vector<uint32_t>& texts) const {
-    if (f1_) return macro_f1(texts);
+    if (f1_) return f1(texts);
     double sum = 0;
     for (const uint32_t text : texts) sum += parts_[text];
     return sum / static_cast<double>(texts.size());
@@ -128,23 +133,38 @@ class Measured {
 
  private:
   size_t number_of(const std::string& name) { return classes_.emplace(name, classes_.size()).first->second; }
+  // Of one class, or of a list of them; ascending.
+  std::vector<size_t> numbers_of(const json& said) {
+    std::vector<size_t> numbers;
+    if (!said.is_array()) return {number_of(said.get<std::string>())};
+    for (const json& name : said) numbers.push_back(number_of(name.get<std::string>()));
+    std::sort(numbers.begin(), numbers.end());
+    return numbers;
+  }
 
-  double macro_f1(const std::vector<uint32_t>& texts) const {
+  double f1(const std::vector<uint32_t>& texts) const {
     std::vector<double> right(classes_.size()), either(classes_.size());
     for (const uint32_t text : texts) {
-      ++either[truths_[text]];
-      ++either[labels_[text]];
-      if (truths_[text] == labels_[text]) ++right[truths_[text]];
+      for (const size_t c : truths_[text]) {
+        ++either[c];
+        if (std::binary_search(labels_[text].begin(), labels_[text].end(), c)) ++right[c];
+      }
+      for (const size_t c : labels_[text]) ++either[c];
+    }
+    const auto ratio = [](double hits, double all) { return all > 0 ? 2 * hits / all : 0; };
+    if (!macro_) {
+      return ratio(std::accumulate(right.begin(), right.end(), 0.0),
+                   std::accumulate(either.begin(), either.end(), 0.0));
     }
     double sum = 0;
-    for (size_t c = 0; c < right.size(); ++c) sum += either[c] > 0 ? 2 * right[c] / either[c] : 0;
+    for (size_t c = 0; c < right.size(); ++c) sum += ratio(right[c], either[c]);
     return sum / static_cast<double>(right.size());
   }
 
-  bool f1_;
+  bool f1_, macro_;
   std::vector<double> parts_;
   std::map<std::string, size_t> classes_;
-  std::vector<size_t> truths_, labels_;
+  std::vector<std::vector<size_t>> truths_, labels_;
 };
 
 // numpy's: linear between the two nearest.

@@ -11,8 +11,7 @@ namespace broadsheet {
 // with "probabilities", or "score".
 struct ComparisonRequest {
   std::string a, b;    // files
-  std::string metric;  // accuracy | macro_f1 | loss | mae | mse; empty: macro_f1, of several labels accuracy, of scores
-                       // mse
+  std::string metric;  // macro_f1 | micro_f1 | accuracy | loss | mae | mse; empty: macro_f1, of scores mse
   int64_t samples = 2000;
   uint64_t seed = 1;
 };

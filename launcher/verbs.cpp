@@ -250,20 +250,22 @@ VerbSpec evaluate_verb() {
        {"split", "NAME", kSplitHelp, false},
        {"predictions", "FILE", "Write each document's truth and prediction here, a JSON object a line.", false},
        {"compare", "", "The two arguments are such files; say by how much the second is better.", false},
-       {"metric", "NAME", "With --compare: accuracy, macro_f1, loss, mae or mse.", false},
+       {"metric", "NAME", "With --compare: macro_f1, micro_f1, accuracy, loss, mae or mse.", false},
        {"samples", "N", "With --compare: how often texts are drawn; 2000 unless given.", false},
        {"seed", "N", "With --compare: what they are drawn by; 1 unless given.", false},
        {"threads", "N", "Threads to use; all cores unless given.", false}},
       "MODEL is a run's directory, a checkpoint or a Hugging Face folder. With --json:\n"
       "{\"schema\": 1, \"model\", \"corpus\", \"split\", \"task\", \"metrics\": {...}}, and for one class per text\n"
-      "\"confusion_matrix\": {\"classes\", \"counts\"}, a row for each true class.\n"
+      "\"confusion_matrix\": {\"classes\", \"counts\"}, a row for each true class. The corpus may be another than the\n"
+      "model was trained on: classes go by their names, and a text of a class that the model has not learned is\n"
+      "refused.\n"
       "\n"
       "A line of --predictions: {\"row\", \"id\" where the corpus has one, \"truth\", and what predict writes}.\n"
       "\n"
       "--compare draws the texts with replacement, many times, and measures both models on the same ones: a paired\n"
       "bootstrap. When the interval of the difference holds 0, chance may explain it. Without --metric: macro_f1,\n"
-      "for texts with several labels accuracy (all right), for scores mse. With --json: {\"schema\": 1, \"a\", \"b\",\n"
-      "\"metric\", \"difference\", \"interval\": [low, high], \"share_b_better\", ...}.",
+      "for scores mse. Of texts with several labels accuracy counts those that are all right. With --json:\n"
+      "{\"schema\": 1, \"a\", \"b\", \"metric\", \"difference\", \"interval\": [low, high], \"share_b_better\", ...}.",
       {"broadsheet evaluate runs/editorials-sentiment --split test --json",
        "broadsheet evaluate runs/editorials-sentiment --predictions new.jsonl",
        "broadsheet evaluate --compare old.jsonl new.jsonl --metric accuracy"},

@@ -97,10 +97,15 @@ void check_classification(const TaskConfig& task, const std::string& prefix, Con
         "keep one of the two: one weakens what is learned already, the other keeps it from being learned fully");
   }
   if (task.problem != "ordinal") return;
-  for (const Option& option : {options[2], options[3], options[4]}) {
+  const std::string problem = " with problem: ordinal, ";
+  for (const Option& option : {options[2], options[3]}) {
     if (!option.used) continue;
     reader.fault(join_key(prefix, option.key), "config.conflict",
-                 cat("found ", option.key, " with problem: ordinal, which has no such thing"), "remove it");
+                 cat("found ", option.key, problem, "whose loss has no such thing"), "remove it");
+  }
+  if (options[4].used) {
+    reader.fault(join_key(prefix, "calibration"), "config.conflict",
+                 cat("found calibration", problem, "whose predictions it would change"), "remove it");
   }
 }
 

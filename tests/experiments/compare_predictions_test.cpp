@@ -19,7 +19,7 @@ std::string golden_file(const std::string& name) {
 TEST(ComparePredictions, EqualsPlainPython) {
   const auto golden = nlohmann::json::parse(std::ifstream(golden_file("expected.json")));
   int compared = 0;
-  for (const std::string kind : {"classes", "scores"}) {
+  for (const std::string kind : {"classes", "labels", "scores"}) {
     for (const auto& [metric, wanted] : golden[kind].items()) {
       const ComparisonRequest request{golden_file(kind + "_a.jsonl"), golden_file(kind + "_b.jsonl"), metric,
                                       wanted["samples"], wanted["seed"]};
@@ -34,7 +34,7 @@ TEST(ComparePredictions, EqualsPlainPython) {
       ++compared;
     }
   }
-  EXPECT_EQ(compared, 5);
+  EXPECT_EQ(compared, 8);
 }
 
 TEST(ComparePredictions, TakesTheTasksOwnMetricAndIsTheSameWithTheSameSeed) {

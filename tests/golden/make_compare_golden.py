@@ -78,6 +78,22 @@ def classes(rng, count):
             "loss": bootstrap(lambda _, found: float(np.mean(found)), False, truths, *losses, 200, 3)}
 
 
+def labels(rng, count):
+    """Any number of labels for a text, none too."""
+    truths = np.array([[rng.random() < 0.4 for _ in CLASSES] for _ in range(count)], dtype=int)
+    said = []
+    for name, skill in (("a", 0.25), ("b", 0.35)):
+        p = np.array([[min(0.99, max(0.01, rng.random() * 0.7 + (skill if yes else 0))) for yes in row] for row in truths])
+        said.append((p >= 0.5).astype(int))
+        names = lambda row: [name for name, yes in zip(CLASSES, row) if yes]
+        write(f"labels_{name}.jsonl", [{"id": f"t{i}", "truth": names(truths[i]), "labels": names(said[-1][i]),
+                                        "probabilities": dict(zip(CLASSES, p[i]))} for i in range(count)])
+    score = lambda average: lambda wanted, found: f1_score(wanted, found, average=average, zero_division=0)
+    return {"macro_f1": bootstrap(score("macro"), True, truths, *said, 200, 5),
+            "micro_f1": bootstrap(score("micro"), True, truths, *said, 200, 6),
+            "accuracy": bootstrap(lambda wanted, found: float(np.mean((wanted == found).all(1))), True, truths, *said, 200, 8)}
+
+
 def scores(rng, count):
     truths = np.array([round(rng.gauss(0, 2), 3) for _ in range(count)])
     a, b = (np.array([round(truth + rng.gauss(0, spread), 3) for truth in truths]) for spread in (1.0, 0.9))
@@ -94,7 +110,7 @@ def write(name, rows):
 
 def main():
     rng = random.Random(11)
-    golden = {"classes": classes(rng, 60), "scores": scores(rng, 45)}
+    golden = {"classes": classes(rng, 60), "scores": scores(rng, 45), "labels": labels(rng, 40)}
     (OUT / "expected.json").write_text(json.dumps(golden, default=float, indent=1) + "\n")
 
 

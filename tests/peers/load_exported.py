@@ -193,12 +193,14 @@ fields:
 split: {by: hash, validation: 0.15, test: 0.15, seed: 1}
 """
 TASKS = {"classification": "{kind: classification, text: text, label: mood}",
+         "calibrated": "{kind: classification, text: text, label: mood, calibration: temperature}",
          "regression": "{kind: regression, text: text, score: rating}",
          "masked_lm": "{kind: masked_lm, text: text}"}
 
 
 GPT2_TASKS = {"causal_lm": "{kind: causal_lm, text: text}",
-              "generation": "{kind: generation, prompt: '{begin} :', target: text, max_new_tokens: 8}", **{k: TASKS[k] for k in ("classification", "regression")}}
+              "generation": "{kind: generation, prompt: '{begin} :', target: text, max_new_tokens: 8}",
+              **{k: TASKS[k] for k in ("classification", "calibrated", "regression")}}
 
 
 def run_yaml(task, model="tiny"):
@@ -245,6 +247,8 @@ def check_task(call, tokenize_lines, folder, model, task, documents):
         if task == "masked_lm":
             check_masked_lm(folder / model, written)
             continue
+        described = json.loads((written / "broadsheet.json").read_text(encoding="utf-8"))
+        assert ("temperature" in described) == (task == "calibrated"), described
         output = folder / f"{name}.jsonl"
         if task == "generation":
             lines = []

@@ -84,7 +84,10 @@ std::unique_ptr<Task> make_length(TaskSetup setup) {
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "core/durable.h"
+#include "core/fence.h"
 #include "core/text.h"
 #include "tests/trainer/bert_fixture.h"
 #include "trainer/parallel/mpi_communicator.h"
@@ -130,6 +133,8 @@ TEST(AddedTask, TrainsAsTheTasksDoThatAreThere) {
   options.validation.every_steps = 10;
   options.validation.metric = "mse";
   options.checkpoint_root = folder.path() + "/checkpoints";
+  std::filesystem::create_directories(options.checkpoint_root);
+  Fence::raise(options.checkpoint_root, options.attempt);
   LossesOnly observer;
   const TrainOutcome outcome = train(*task, *corpus, *ranks, options, observer);
   ASSERT_EQ(observer.losses.size(), 4u);
