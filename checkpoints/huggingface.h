@@ -69,8 +69,9 @@ std::string hub_download_command(const std::string& name);
 inline constexpr uint64_t kShardBytes = uint64_t{5} << 30;
 // Writes a model folder: whole or absent (temporary name, fsync, rename over the old one).
 // `extra_files`: copied from another folder (tokenizer files). `broadsheet`: our own broadsheet.json; null: none.
-// `adapter`: adapter_config.json, where the tensors are an adapter's (checkpoints/peft.h), in its file then; null:
-// none. Weights above `shard_bytes` are split with an index file.
+// `adapter`: adapter_config.json, where the tensors are an adapter's (checkpoints/peft.h), in its file then, and
+// `config` is not written: transformers would look for whole weights beside it, broadsheet.json has it ("config").
+// Null: none. Weights above `shard_bytes` are split with an index file.
 void write_model_folder(const std::string& folder, const nlohmann::json& config, const std::vector<TensorView>& tensors,
                         const std::vector<std::string>& extra_files, const nlohmann::json& broadsheet,
                         uint64_t shard_bytes = kShardBytes, const nlohmann::json& adapter = nullptr);

@@ -125,12 +125,12 @@ struct Contents {
 void write_files(const std::string& folder, const Contents& contents, uint64_t shard_bytes) {
   if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST)
     throw RunError("io.mkdir", cat("cannot create ", folder, ": ", std::strerror(errno)));
-  write_text(folder + "/config.json", contents.config.dump(2) + "\n");
   // One order whatever the caller's, so that equal weights are equal files.
   std::vector<TensorView> sorted = contents.tensors;
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const TensorView& a, const TensorView& b) { return a.name < b.name; });
   if (contents.adapter.is_null()) {
+    write_text(folder + "/config.json", contents.config.dump(2) + "\n");
     write_weights(folder, sorted, shard_bytes);
   } else {
     write_safetensors(cat(folder, "/", kAdapterWeightsFile), sorted, kMetadata);

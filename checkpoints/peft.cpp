@@ -136,6 +136,12 @@ std::vector<float> floats_of(const TensorView& tensor, const std::string& folder
   }
 }
 
+// broadsheet.json; an empty object in the folder of somebody else.
+json read_ours(const std::string& folder) {
+  const std::string file = folder + "/broadsheet.json";
+  return exists(file) ? read_json_object(file, "model.config", kMaxAdapterConfigBytes) : json::object();
+}
+
 SafetensorsFile open_adapter_file(const std::string& folder) {
   const std::string file = cat(folder, "/", kAdapterWeightsFile);
   if (exists(file)) return SafetensorsFile::open(file);
@@ -202,9 +208,7 @@ class AdapterMerge {
 
   // A folder of ours says which base it was trained on.
   void check_identity() const {
-    const std::string file = folder_ + "/broadsheet.json";
-    if (!exists(file)) return;
-    const json ours = read_json_object(file, "model.config", kMaxAdapterConfigBytes);
+    const json ours = read_ours(folder_);
     const auto base = ours.find("base");
     if (base == ours.end() || !base->is_object()) return;
     const json wanted = base->value("weights", json());
@@ -212,7 +216,7 @@ class AdapterMerge {
     if (wanted == found) return;
     throw UserError(
         Fault{"adapter.other_base",
-              {file},
+              {folder_ + "/broadsheet.json"},
               "base.weights",
               cat("the adapter was trained on weights ", wanted.dump(), "; ", base_, " has \"", found, "\""),
               "restore the base that it was trained on, or correct base_model_name_or_path in " +
@@ -360,6 +364,8 @@ int64_t head_classes(const WeightFiles& adapter) {
 }  // namespace
 
 json adapter_model_config(const std::string& folder) {
+  const json ours = read_ours(folder);
+  if (ours.contains("config") && ours["config"].is_object()) return ours["config"];
   json config = read_model_config(adapter_base(folder));
   const std::string stem = class_stem(config);
   const char* head = head_of(read_facts(folder).task_type);

@@ -31,8 +31,8 @@ nlohmann::json read_adapter_config(const std::string& folder);
 // "adapter.base" when the base is not there or is an adapter itself.
 std::string adapter_base(const std::string& folder);
 
-// config.json of an adapter's folder; that of the base, with as many classes as the adapter's head has, where the
-// folder has none of its own (peft writes none).
+// What would be config.json of an adapter's folder, which has none: "config" of broadsheet.json in a folder of ours,
+// else that of the base with as many classes as the adapter's head has.
 nlohmann::json adapter_model_config(const std::string& folder);
 
 }  // namespace broadsheet

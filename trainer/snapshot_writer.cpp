@@ -79,10 +79,10 @@ void SnapshotWriter::save(const TrainState& state, const nlohmann::json& told) {
   if (ranks_.first()) {
     const nlohmann::json json{{"schema", 1}, {"identity", identity_}, {"runtime", runtime}, {"state", state.to_json()}};
     request.texts = {{"state.json", json.dump(2) + "\n"},
-                     {"config.json", task_.model_config().dump(2) + "\n"},
                      {"broadsheet.json", task_.broadsheet_config().dump(2) + "\n"}};
     const std::string index = adapter.is_null() ? model_index(model, optimizer, ranks_.size(), frozen) : "";
-    if (!adapter.is_null()) request.texts.emplace_back(kAdapterConfigFile, adapter.dump(2) + "\n");
+    request.texts.emplace_back(adapter.is_null() ? "config.json" : kAdapterConfigFile,
+                               (adapter.is_null() ? task_.model_config() : adapter).dump(2) + "\n");
     if (!index.empty()) request.texts.emplace_back("model.safetensors.index.json", index);
     request.copies = options_.tokenizer_files;
     request.records = options_.records;

@@ -75,7 +75,7 @@ std::vector<Verified> verify_folder(const std::string& folder) {
   } else if (exists(folder + "/checkpoints")) {
     verify_checkpoints(folder + "/checkpoints", all);
     if (exists(folder + "/model")) all.push_back(verify_model(folder + "/model"));
-  } else if (exists(folder + "/config.json")) {
+  } else if (exists(folder + "/config.json") || is_adapter_folder(folder)) {
     all.push_back(verify_model(folder));
   } else {
     verify_checkpoints(folder, all);
@@ -140,7 +140,10 @@ Exported read_exported(const ModelLocation& location, bool merge) {
                     "leave --merge-adapters out");
   }
   Exported exported{read_model_config(folder), location.broadsheet, nullptr, WeightFiles::open(folder)};
-  if (merge && exported.broadsheet.is_object()) exported.broadsheet.erase("base");
+  if (merge && exported.broadsheet.is_object()) {
+    exported.broadsheet.erase("base");
+    exported.broadsheet.erase("config");
+  }
   if (!adapter || merge) return exported;
   exported.adapter = read_adapter_config(folder);
   exported.weights = WeightFiles::open_adapter(folder);

@@ -170,10 +170,12 @@ TEST_F(Peft, WhatIsWrittenIsReadBack) {
   const WeightFiles own = WeightFiles::open_adapter(adapter_);
   std::vector<TensorView> tensors;
   for (const std::string& name : own.names()) tensors.push_back(*own.find(name));
-  write_model_folder(folder_ / "again", {{"model_type", "bert"}}, tensors, {}, nullptr, kShardBytes,
+  const json config = {{"model_type", "bert"}, {"num_labels", 2}};
+  write_model_folder(folder_ / "again", config, tensors, {}, {{"config", config}}, kShardBytes,
                      read_adapter_config(adapter_));
   EXPECT_EQ(listing_of(folder_ / "again"),
-            (std::vector<std::string>{"adapter_config.json", "adapter_model.safetensors", "config.json"}));
+            (std::vector<std::string>{"adapter_config.json", "adapter_model.safetensors", "broadsheet.json"}));
+  EXPECT_EQ(read_model_config(folder_ / "again"), config);
   EXPECT_EQ(WeightFiles::open(folder_ / "again").identity(), WeightFiles::open(adapter_).identity());
 }
 

@@ -282,9 +282,10 @@ def check_adapter(call, folder, model, documents):
     base.config.pad_token_id = tokenizer.pad_token_id or 0
     models = {"PeftModel": PeftModel.from_pretrained(base, str(written)),
               "AutoPeftModel": AutoPeftModelForSequenceClassification.from_pretrained(str(written), num_labels=3),
+              "transformers": AutoModelForSequenceClassification.from_pretrained(str(written), num_labels=3),
               "merged": load(AutoModelForSequenceClassification, merged)}
     longest = 46 if model == "gpt2" else 48
-    names = json.loads((written / "config.json").read_text())["id2label"]
+    names = json.loads((written / "broadsheet.json").read_text())["config"]["id2label"]
     for kind, loaded in models.items():
         loaded.eval()
         largest = 0.0

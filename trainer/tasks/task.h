@@ -109,7 +109,8 @@ class Task {
   // broadsheet.json beside it: {"task": {...}, "max_length": ..., "tokenizer_fingerprint": ...}: what evaluate and
   // predict need to go on from a folder.
   virtual nlohmann::json broadsheet_config() const = 0;
-  // adapter_config.json beside them, where an adapter is trained (trainer/adapters/lora.h); else null.
+  // adapter_config.json in the place of config.json, where an adapter is trained (trainer/adapters/lora.h; then
+  // broadsheet.json holds "config" and "base": {"folder", "weights"}); else null.
   virtual nlohmann::json adapter_config() const { return nullptr; }
 };
 

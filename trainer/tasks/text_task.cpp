@@ -357,7 +357,10 @@ nlohmann::json TextTask::broadsheet_config() const {
   if (setup_.long_documents != LongDocuments::kTruncate)
     config["long_documents"] = long_documents_name(setup_.long_documents);
   if (!setup_.classes.empty()) config["classes"] = setup_.classes;
-  if (!setup_.adapter.none()) config["base"] = {{"folder", setup_.base_folder}, {"weights", setup_.base_weights}};
+  if (!setup_.adapter.none()) {
+    config["base"] = {{"folder", setup_.base_folder}, {"weights", setup_.base_weights}};
+    config["config"] = model_config();
+  }
   return config;
 }
 
