@@ -10,6 +10,29 @@
 namespace broadsheet {
 namespace {
 
+// Whether the task bears what becomes of documents that are too long.
+void check_long_documents(const RunConfig& config, ConfigReader& reader) {
+  const std::string& what = config.data.long_documents;
+  if (what == "truncate") return;
+  if (!config.task.words.empty()) {
+    reader.fault("data.long_documents", "config.conflict", "with task.words documents are read from their beginning",
+                 "remove it, or remove task.words");
+  }
+  if (!config.task.text_pair.empty()) {
+    reader.fault("data.long_documents", "config.conflict", cat("found ", what, " for a task of text pairs"),
+                 "remove it: of a pair the longer text is cut first; or remove task.text_pair");
+  }
+  if (what == "head_tail" && config.task.kind == "causal_lm") {
+    reader.fault("data.long_documents", "config.conflict",
+                 "found head_tail, after whose gap causal_lm would learn what does not follow",
+                 "write truncate or split");
+  }
+  if (config.task.kind == "generation") {
+    reader.fault("data.long_documents", "config.conflict", cat("found ", what, " for a task that writes one text"),
+                 "remove it: of a prompt that is too long the longest field is cut at its end");
+  }
+}
+
 // The checks that look across sections; a default that depends on another section is filled in by load_run_config.
 void check_whole_run(const RunConfig& config, const std::string&, ConfigReader& reader) {
   const std::vector<std::string> metrics = metrics_of(config.task);
@@ -26,25 +49,7 @@ void check_whole_run(const RunConfig& config, const std::string&, ConfigReader& 
                  "found true, which leaves nothing to validate on, and keys that say when to validate",
                  "remove validation.every_steps, every_epochs and early_stopping");
   }
-  if (config.data.long_documents != "truncate" && !config.task.words.empty()) {
-    reader.fault("data.long_documents", "config.conflict", "with task.words documents are read from their beginning",
-                 "remove it, or remove task.words");
-  }
-  if (config.data.long_documents != "truncate" && !config.task.text_pair.empty()) {
-    reader.fault("data.long_documents", "config.conflict",
-                 cat("found ", config.data.long_documents, " for a task of text pairs"),
-                 "remove it: of a pair the longer text is cut first; or remove task.text_pair");
-  }
-  if (config.data.long_documents == "head_tail" && config.task.kind == "causal_lm") {
-    reader.fault("data.long_documents", "config.conflict",
-                 "found head_tail, after whose gap causal_lm would learn what does not follow",
-                 "write truncate or split");
-  }
-  if (config.data.long_documents != "truncate" && config.task.kind == "generation") {
-    reader.fault("data.long_documents", "config.conflict",
-                 cat("found ", config.data.long_documents, " for a task that writes one text"),
-                 "remove it: of a prompt that is too long the longest field is cut at its end");
-  }
+  check_long_documents(config, reader);
   if (config.task.kind == "generation" && config.task.max_new_tokens >= config.data.max_length) {
     reader.fault("task.max_new_tokens", "config.conflict",
                  cat("found ", config.task.max_new_tokens,
