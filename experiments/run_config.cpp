@@ -25,6 +25,29 @@ void check_adapter_use(const RunConfig& config, ConfigReader& reader) {
   }
 }
 
+// Whether the task bears what becomes of documents that are too long.
+void check_long_documents(const RunConfig& config, ConfigReader& reader) {
+  const std::string& what = config.data.long_documents;
+  if (what == "truncate") return;
+  if (!config.task.words.empty()) {
+    reader.fault("data.long_documents", "config.conflict", "with task.words documents are read from their beginning",
+                 "remove it, or remove task.words");
+  }
+  if (!config.task.text_pair.empty()) {
+    reader.fault("data.long_documents", "config.conflict", cat("found ", what, " for a task of text pairs"),
+                 "remove it: of a pair the longer text is cut first; or remove task.text_pair");
+  }
+  if (what == "head_tail" && config.task.kind == "causal_lm") {
+    reader.fault("data.long_documents", "config.conflict",
+                 "found head_tail, after whose gap causal_lm would learn what does not follow",
+                 "write truncate or split");
+  }
+  if (config.task.kind == "generation") {
+    reader.fault("data.long_documents", "config.conflict", cat("found ", what, " for a task that writes one text"),
+                 "remove it: of a prompt that is too long the longest field is cut at its end");
+  }
+}
+
 void check_validation_metric(const RunConfig& config, ConfigReader& reader) {
   const std::vector<std::string> metrics = metrics_of(config.task);
   const ValidationConfig& validation = config.validation;
@@ -71,25 +94,7 @@ void check_held_out(const RunConfig& config, ConfigReader& reader) {
 void check_whole_run(const RunConfig& config, const std::string&, ConfigReader& reader) {
   check_validation_metric(config, reader);
   check_held_out(config, reader);
-  if (config.data.long_documents != "truncate" && !config.task.words.empty()) {
-    reader.fault("data.long_documents", "config.conflict", "with task.words documents are read from their beginning",
-                 "remove it, or remove task.words");
-  }
-  if (config.data.long_documents != "truncate" && !config.task.text_pair.empty()) {
-    reader.fault("data.long_documents", "config.conflict",
-                 cat("found ", config.data.long_documents, " for a task of text pairs"),
-                 "remove it: of a pair the longer text is cut first; or remove task.text_pair");
-  }
-  if (config.data.long_documents == "head_tail" && config.task.kind == "causal_lm") {
-    reader.fault("data.long_documents", "config.conflict",
-                 "found head_tail, after whose gap causal_lm would learn what does not follow",
-                 "write truncate or split");
-  }
-  if (config.data.long_documents != "truncate" && config.task.kind == "generation") {
-    reader.fault("data.long_documents", "config.conflict",
-                 cat("found ", config.data.long_documents, " for a task that writes one text"),
-                 "remove it: of a prompt that is too long the longest field is cut at its end");
-  }
+  check_long_documents(config, reader);
   if (config.task.kind == "generation" && config.task.max_new_tokens >= config.data.max_length) {
     reader.fault("task.max_new_tokens", "config.conflict",
                  cat("found ", config.task.max_new_tokens,

@@ -177,6 +177,9 @@ class Generation(SystemTest):
             done = broadsheet("check", self.folder / "run.yaml", "--set", change, "--json")
             self.assert_exit(done, USER)
             self.assertIn(words, done.stdout)
+        done = broadsheet("check", self.folder / "run.yaml", "--set", "train.global_batch_tokens=600", "--json")
+        self.assert_exit(done, DONE)
+        self.assertIn("mean_length", done.stdout)
         moods = Run(self.work, "moods", "--set", "task={kind: classification, text: brief, label: mood}", "--set",
                     "train.max_steps=6", "--set", "validation.every_steps=6", "--set",
                     "validation.metric=loss")

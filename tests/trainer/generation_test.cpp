@@ -86,6 +86,32 @@ TEST_F(Generation, WhatMayBeDrawnIsWhatTransformersLeaves) {
   }
 }
 
+TEST_F(Generation, OfManyTokensTheSameMayBeDrawnHoweverFarTheyAreSorted) {
+  std::vector<float> scores;
+  for (int i = 0; i < 1000; ++i) scores.push_back(static_cast<float>(i * 7919 % 1000) / 100);
+  GenerationOptions options;
+  options.top_k = 400;
+  const auto first = drawn_from(scores, options);
+  ASSERT_EQ(first.size(), 400);
+  options.top_k = 0;
+  const auto all = drawn_from(scores, options);
+  ASSERT_EQ(all.size(), 1000);
+  options.top_p = 0.95;
+  const auto most = drawn_from(scores, options);
+  double kept = 0;
+  for (size_t place = 0; place < most.size(); ++place) {
+    if (place > 0) {
+      EXPECT_GT(most[place - 1].second, most[place].second);
+    }
+    kept += all[static_cast<size_t>(most[place].first)].second;
+  }
+  const double last = all[static_cast<size_t>(most.back().first)].second;
+  EXPECT_GE(kept, 0.95);
+  EXPECT_LT(kept - last, 0.95);
+  for (size_t place = 0; place < std::min(first.size(), most.size()); ++place)
+    EXPECT_EQ(first[place].first, most[place].first);
+}
+
 TEST_F(Generation, ADrawFollowsTheProbabilities) {
   const std::vector<std::pair<int32_t, double>> tokens = {{7, 0.5}, {3, 0.3}, {9, 0.2}};
   EXPECT_EQ(draw(tokens, 0), 7);
