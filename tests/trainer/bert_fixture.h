@@ -74,7 +74,7 @@ class WordTokenizer : public Tokenizer {
 };
 
 // The same documents in every split; fields text, pair (text), mood (label), score, and topics (labels, the same
-// classes).
+// classes), words and their tags.
 class MemoryCorpus : public ShardSet {
  public:
   struct Document {
@@ -93,10 +93,9 @@ class MemoryCorpus : public ShardSet {
   int64_t total_tokens(Split, const std::string&) const override { return 0; }
   TokenIds tokens(Split, const std::string& field, int64_t document) const override;
   int32_t label(Split, const std::string&, int64_t document) const override { return at(document).label; }
-  std::vector<int32_t> labels(Split, const std::string&, int64_t document) const override {
-    return at(document).labels;
-  }
-  std::vector<std::string> list(Split, const std::string&, int64_t) const override { return {}; }
+  // Of "tags": one of O, B-X and I-X for each word of "words", which are those of the text.
+  std::vector<int32_t> labels(Split, const std::string& field, int64_t document) const override;
+  std::vector<std::string> list(Split, const std::string& field, int64_t document) const override;
   double number(Split, const std::string&, int64_t document) const override { return at(document).score; }
   std::string string(Split, const std::string&, int64_t) const override { return ""; }
 

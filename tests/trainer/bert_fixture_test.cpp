@@ -217,7 +217,23 @@ MemoryCorpus::MemoryCorpus(std::vector<Document> documents, const std::vector<st
              {"pair", FieldKind::kText, {}},
              {"mood", FieldKind::kLabel, classes},
              {"score", FieldKind::kScore, {}},
-             {"topics", FieldKind::kLabels, classes}};
+             {"topics", FieldKind::kLabels, classes},
+             {"words", FieldKind::kList, {}},
+             {"tags", FieldKind::kTags, {"O", "B-X", "I-X"}}};
+}
+
+std::vector<int32_t> MemoryCorpus::labels(Split, const std::string& field, int64_t document) const {
+  if (field != "tags") return at(document).labels;
+  std::vector<int32_t> tags;
+  for (const int32_t id : at(document).text) tags.push_back(id % 3);
+  return tags;
+}
+
+std::vector<std::string> MemoryCorpus::list(Split, const std::string& field, int64_t document) const {
+  std::vector<std::string> words;
+  for (size_t i = 0; field == "words" && i < at(document).text.size(); ++i)
+    words.push_back(WordTokenizer().token(at(document).text[i]));
+  return words;
 }
 
 TokenIds MemoryCorpus::tokens(Split, const std::string& field, int64_t document) const {
@@ -282,6 +298,11 @@ TaskRequest request_for(const std::string& asked) {
     request.classes = {"bad", "fair", "good"};
   }
   if (kind == "regression") request.task.score = "score";
+  if (kind == "tagging") {
+    request.task.words = "words";
+    request.task.tags = "tags";
+    request.classes = {"O", "B-X", "I-X"};
+  }
   if (kind == "generation") {
     request.task.text = "";
     request.task.prompt = "w5 {text} w6";

@@ -69,7 +69,7 @@ void expect_same(const Sums& a, const Sums& b) {
 class EveryTask : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryTask,
                          ::testing::Values("masked_lm", "causal_lm", "generation", "classification", "regression",
-                                           "gpt2 classification", "gpt2 regression"),
+                                           "tagging", "gpt2 classification", "gpt2 regression", "gpt2 tagging"),
                          [](const auto& kind) {
                            std::string name = kind.param;
                            std::replace(name.begin(), name.end(), ' ', '_');
