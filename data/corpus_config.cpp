@@ -339,12 +339,13 @@ const Section<SourceConfig>& source_section() {
                Need::kRequired)
           .key("format", &SourceConfig::format,
                one_of(
-                   {{"jsonl", "csv", "tsv", "text", "document", "html", "mind_news", "mind_behaviors"},
+                   {{"jsonl", "csv", "tsv", "text", "document", "html", "mind_news", "mind_behaviors", "cluener"},
                     {"parquet"},
                     {{"json", "jsonl"}, {"ndjson", "jsonl"}, {"txt", "text"}, {"htm", "html"}, {"mind", "mind_news"}}}),
                "Of the files; without it their names tell. text: one document a line; document: one a file; html: one "
                "a page, with the columns text, title, description, author, date, language, url and file; mind_news, "
-               "mind_behaviors: the tables of MIND.")
+               "mind_behaviors: the tables of MIND; cluener: CLUENER's JSON lines of texts and names, with the columns "
+               "text, characters and tags.")
           .key("encoding", &SourceConfig::encoding,
                one_of({{"utf-8", "gb18030", "big5", "latin-1"},
                        {"utf-16"},

@@ -15,6 +15,8 @@ std::unique_ptr<Importer> open_jsonl(LineReader reader, int32_t file_number);
 // `columns`: when they are known and no header is to be read.
 std::unique_ptr<Importer> open_delimited(LineReader reader, const std::string& name, const SourceConfig& source,
                                          std::vector<std::string> columns, int32_t file_number);
+// Of format: cluener.
+std::unique_ptr<Importer> open_name_spans(LineReader reader, int32_t file_number);
 std::unique_ptr<Importer> open_plain_text(LineReader reader, int32_t file_number);
 // The whole of it is one document.
 std::unique_ptr<Importer> open_document(std::unique_ptr<ByteSource> bytes, const std::string& name,

@@ -18,7 +18,7 @@
 namespace broadsheet {
 namespace {
 
-constexpr const char* kFormats = "jsonl, csv, tsv, text, document, html, mind_news, mind_behaviors";
+constexpr const char* kFormats = "jsonl, csv, tsv, text, document, html, mind_news, mind_behaviors, cluener";
 
 bool is_mind(const std::string& format) {
   return format == "mind_news" || format == "mind_behaviors";
@@ -195,12 +195,13 @@ bool is_wanted(const std::string& name, const std::string& format) {
   const std::string told = may_be_archive(name) ? "" : format_of(name);
   if (format.empty()) return !told.empty() || may_be_archive(name);
   return told.empty() || told == format || (format == "document" && told == "text") ||
-         (is_mind(format) && told == "tsv");
+         (is_mind(format) && told == "tsv") || (format == "cluener" && told == "jsonl");
 }
 
 bool can_be_cut(const std::string& path, const SourceConfig& source) {
   const std::string format = chosen_format(path, source);
-  const bool by_line = format == "jsonl" || format == "text" || format == "tsv" || is_mind(format);
+  const bool by_line =
+      format == "jsonl" || format == "text" || format == "tsv" || format == "cluener" || is_mind(format);
   return by_line && !is_compressed(path) && !is_archive(path);  // a quoted value of CSV may hold lines
 }
 
@@ -210,6 +211,7 @@ std::unique_ptr<Importer> open_format(const std::string& format, std::unique_ptr
   if (format == "document") return open_document(std::move(bytes), name, source.encoding, file_number);
   LineReader reader(std::move(bytes), name, source.encoding);
   if (format == "jsonl") return open_jsonl(std::move(reader), file_number);
+  if (format == "cluener") return open_name_spans(std::move(reader), file_number);
   if (format == "text") return open_plain_text(std::move(reader), file_number);
   if (is_mind(format)) return open_delimited(std::move(reader), name, mind_source(source), {}, file_number);
   if (is_table(format)) return open_delimited(std::move(reader), name, source, {}, file_number);
@@ -224,6 +226,7 @@ std::unique_ptr<Importer> open_importer(const std::string& path, const SourceCon
     return open_format(format, open_byte_source(path), path, source, file_number);
   LineReader reader(path, source.encoding, range);
   if (format == "jsonl") return open_jsonl(std::move(reader), file_number);
+  if (format == "cluener") return open_name_spans(std::move(reader), file_number);
   if (format == "text") return open_plain_text(std::move(reader), file_number);
   if (!is_table(format)) unknown_format(format, path);
   const SourceConfig table = is_mind(format) ? mind_source(source) : source;

@@ -699,5 +699,39 @@ TEST(Mind, TablesHaveTheirColumns) {
   EXPECT_EQ(log.documents[0].at("impressions"), "N3-1 N4-0");
 }
 
+TEST(NameSpans, BecomeOneTagForEachCharacter) {
+  TempFolder folder;
+  const std::string text =
+      "{\"text\": \"王明在北京a\", \"id\": 7, \"label\": {\"name\": {\"王明\": [[0, 1]]}, \"address\": {\"北京\": [[3, "
+      "4]]}}}\n{\"text\": \"x\", \"label\": {}}\n";
+  const auto importer = open_importer(write_text(folder / "train.json", text), source_of("cluener"), 0);
+  Record record;
+  ASSERT_TRUE(importer->next(record));
+  EXPECT_EQ(record.document.values.at("id"), "7");
+  EXPECT_EQ(record.document.lists.at("characters"), (std::vector<std::string>{"王", "明", "在", "北", "京", "a"}));
+  EXPECT_EQ(record.document.lists.at("tags"),
+            (std::vector<std::string>{"B-name", "I-name", "O", "B-address", "I-address", "O"}));
+  ASSERT_TRUE(importer->next(record));
+  EXPECT_FALSE(record.rejected);
+  EXPECT_EQ(record.document.lists.at("tags"), std::vector<std::string>{"O"});
+  EXPECT_FALSE(importer->next(record));
+}
+
+TEST(NameSpans, ThatDoNotLieInTheTextAreSetAside) {
+  TempFolder folder;
+  const std::string deep(200, '[');
+  for (const std::string& line : std::vector<std::string>{
+           R"({"text": "ab", "label": {"t": {"b": [[0, 0]]}}})", R"({"text": "ab", "label": {"t": {"b": [[1, 2]]}}})",
+           R"({"text": "ab", "label": {"t": {"b": [[-1, 1]]}}})", R"({"text": "ab", "label": {"t": {"b": [[1]]}}})",
+           R"({"text": "ab", "label": {"t": {"b": [["x", 1]]}}})", R"({"text": "ab", "label": {"t": [1]}})",
+           R"({"text": "ab", "label": 5})", R"({"text": "ab"})", R"({"label": {}})", R"([1])", R"({"text": )",
+           R"({"text": "a\u0000b", "label": {}})", "{\"text\": \"ab\", \"label\": " + deep,
+           R"({"text": "ab", "label": {"t": {"b": [[18446744073709551615, 1]]}}})"}) {
+    const ReadBack back = read_text(folder, line + "\n", source_of("cluener"));
+    EXPECT_TRUE(back.documents.empty()) << line;
+    EXPECT_EQ(back.rejects.size(), 1u) << line;
+  }
+}
+
 }  // namespace
 }  // namespace broadsheet

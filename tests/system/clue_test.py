@@ -15,6 +15,10 @@ TNEWS = [("102", "news_entertainment", "新电影今晚上映，观众排队买�
          ("109", "news_tech", "新手机的电池可以用两天", "手机,电池")]
 AFQMC = [("怎么还款", "如何还款", "1"), ("怎么还款", "为什么不能还款", "0"), ("额度是多少", "我的额度有多少", "1"),
          ("额度是多少", "什么时候还款", "0")]
+# Places are of the text without the number behind it.
+CLUENER = [("王小明昨天到了青岛市", {"name": {"王小明": [[0, 2]]}, "address": {"青岛市": [[7, 9]]}}),
+           ("据李平说，海风银行1998年成立", {"name": {"李平": [[1, 2]]}, "company": {"海风银行": [[5, 8]]}}),
+           ("今天没有新的消息", {})]
 RUN = """schema: 1
 kind: run
 name: tiny
@@ -38,6 +42,10 @@ def afqmc_lines(times):
             for number in range(times) for one, other, label in AFQMC]
 
 
+def cluener_lines(times):
+    return [{"text": f"{text}{number}", "label": label} for number in range(times) for text, label in CLUENER]
+
+
 class Clue(SystemTest):
     """One folder that looks like the main one: examples/clue/, models/, corpora/, runs/."""
 
@@ -45,13 +53,14 @@ class Clue(SystemTest):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="broadsheet-clue-"))
         shutil.copytree(EXAMPLES, cls.folder / "examples/clue")
-        for name, lines in (("tnews", tnews_lines), ("afqmc", afqmc_lines)):
+        for name, lines in (("tnews", tnews_lines), ("afqmc", afqmc_lines), ("cluener", cluener_lines)):
             data = cls.folder / f"examples/clue/{name}/data"
             data.mkdir()
             for file, times in (("train", 10), ("dev", 3)):
                 (data / f"{file}.json").write_text(
                     "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines(times)), encoding="utf-8")
-        characters = sorted({c for line in tnews_lines(10) + afqmc_lines(10) for value in line.values() for c in value})
+        characters = sorted({c for line in tnews_lines(10) + afqmc_lines(10) for value in line.values() for c in value}
+                            | {c for line in cluener_lines(10) for c in line["text"]})
         model = cls.folder / "models/bert-base-chinese"
         model.mkdir(parents=True)
         (model / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]) + "\n", encoding="utf-8")
@@ -66,7 +75,7 @@ class Clue(SystemTest):
         return done
 
     def test_the_examples_read_clues_own_lines(self):
-        for name in ("tnews", "afqmc"):
+        for name in ("tnews", "afqmc", "cluener"):
             for file in ("corpus", "dev"):
                 self.ask("prepare", f"examples/clue/{name}/{file}.yaml")
         (self.folder / "tiny.yaml").write_text(RUN)
@@ -84,6 +93,15 @@ class Clue(SystemTest):
             self.assertEqual(len(answer["confusion_matrix"]["classes"]), classes)
             results = json.loads((self.folder / f"runs/clue-{name}/results.json").read_text())
             self.assertEqual("temperature" in results, name == "tnews")
+        self.ask("check", "examples/clue/cluener/run.yaml")
+        self.ask("train", "examples/clue/cluener/run.yaml", "--set", "train.max_steps=30", "--set", "train.learning_rate=3e-3")
+        answer = json.loads(self.ask("evaluate", "runs/clue-cluener", "--corpus", "corpora/clue-cluener-dev", "--split", "train",
+                                     "--predictions", "names.jsonl", "--json").stdout)
+        self.assertEqual(answer["metrics"]["left_out_words"], 0)
+        self.assertEqual({name: one["support"] for name, one in answer["entities"].items() if one["support"]},
+                         {"name": 6, "address": 3, "company": 3})
+        names = [json.loads(line)["truth"] for line in (self.folder / "names.jsonl").read_text().splitlines()]
+        self.assertIn(["B-name", "I-name", "I-name", "O", "O", "O", "O", "B-address", "I-address", "I-address", "O"], names)
         said = json.loads(self.ask("predict", "runs/clue-tnews", "--text", TNEWS[0][2], "--json").stdout)
         self.assertEqual(len(said["probabilities"]), 15)
 
