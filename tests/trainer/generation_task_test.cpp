@@ -120,6 +120,9 @@ TEST(GenerationTask, WhatCannotBeIsNamed) {
   EXPECT_NE(fault([](auto& r) { r.task.prompt = "text"; }).find("names nothing in braces"), std::string::npos);
   EXPECT_NE(fault([](auto& r) { r.task.target = ""; }).find("task.target"), std::string::npos);
   EXPECT_NE(fault([](auto& r) { r.task.max_new_tokens = 21; }).find("no room for a field"), std::string::npos);
+  EXPECT_NE(fault([](auto& r) { r.task.max_new_tokens = INT64_MAX; }).find("fewer than data.max_length: 24"),
+            std::string::npos);
+  EXPECT_NE(fault([](auto& r) { r.task.pieces = "syllables"; }).find("wanted words or characters"), std::string::npos);
   EXPECT_NE(fault([](auto& r) { r.long_documents = LongDocuments::kSplit; }).find("data.long_documents"),
             std::string::npos);
   EXPECT_NE(fault([](auto& r) {

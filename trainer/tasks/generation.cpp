@@ -218,6 +218,19 @@ std::unique_ptr<Task> make_generation(TaskSetup setup) {
   }
   if (setup.task.target.empty())
     faults.add({"task.target", {}, "task.target", "no field is named", "name the text field to write"});
+  if (setup.task.max_new_tokens < 1 || setup.task.max_new_tokens > setup.max_length)
+    faults.add(
+        {"task.max_new_tokens",
+         {},
+         "task.max_new_tokens",
+         cat("found ", setup.task.max_new_tokens, ", wanted 1 to fewer than data.max_length: ", setup.max_length),
+         "choose a number in this range"});
+  if (setup.task.pieces != "words" && setup.task.pieces != "characters")
+    faults.add({"task.pieces",
+                {},
+                "task.pieces",
+                cat("found \"", setup.task.pieces, "\", wanted words or characters"),
+                "choose one of them"});
   if (setup.long_documents != LongDocuments::kTruncate)
     faults.add({"data.long_documents",
                 {},
