@@ -27,7 +27,7 @@ class WordAligner {
   // The next word by itself.
   bool add_next() {
     const std::string& word = words_[places_.size()];
-    encode(word);
+    encode(trim(word));  // white space belongs to the word behind it
     if (ids_.empty()) {
       places_.push_back({at_, at_});
       return true;
@@ -77,7 +77,7 @@ class WordAligner {
     return std::nullopt;
   }
 
-  void encode(const std::string& text) {
+  void encode(std::string_view text) {
     ids_.clear();
     tokenizer_.encode_into(text, ids_);
   }

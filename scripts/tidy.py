@@ -39,7 +39,8 @@ def command_of(file):
                 at = words.index(option) if option in words else None
                 if at is not None:
                     del words[at:at + 2]
-            words = [word for word in words if word not in ("-MD", "-Winvalid-pch", "-fpch-preprocess")]
+            gcc = ("-MD", "-Winvalid-pch", "-fpch-preprocess", "-Wno-maybe-uninitialized")  # clang knows none of them
+            words = [word for word in words if word not in gcc]
             at = next((i for i, word in enumerate(words) if word.endswith("cmake_pch.hxx")), None)
             if at is not None:
                 del words[at - 1:at + 1]

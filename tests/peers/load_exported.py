@@ -27,6 +27,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
     AutoTokenizer,
     BertConfig,
     BertForPreTraining,
@@ -177,6 +178,35 @@ def check_generation(folder, documents, written):
     return len(different)
 
 
+def with_words(document):
+    """A tag for each word of the text, so that there is something to learn."""
+    words = document["text"].split()
+    return document | {"words": words, "tags": [("O", "B-X", "I-X")[len(word) % 3] for word in words]}
+
+
+def check_tagging(folder, documents, lines, max_length):
+    """The tag that transformers gives to the first token of each word; O to words that were cut away."""
+    model, tokenizer = load(AutoModelForTokenClassification, folder), AutoTokenizer.from_pretrained(str(folder))
+    by_id, words = {document["id"]: document for document in documents}, 0
+    for line in lines:
+        document, wanted, end = by_id[line["id"]], [], 0
+        encoded = tokenizer(document["text"], truncation=True, max_length=max_length, return_offsets_mapping=True,
+                            return_tensors="pt")
+        offsets = encoded.pop("offset_mapping")[0].tolist()
+        with torch.no_grad():
+            best = model(**encoded).logits[0].argmax(-1).tolist()
+        for word in document["words"]:
+            begin = document["text"].index(word, end)
+            end = begin + len(word)
+            row = next((row for row, (first, last) in enumerate(offsets) if last > begin and last > first), None)
+            wanted.append("O" if row is None else model.config.id2label[best[row]])
+        assert line["tags"] == wanted, (document, line, wanted)
+        assert line["truth"] == document["tags"], (document, line)
+        words += len(wanted)
+    assert words > 500 and len({tag for line in lines for tag in line["tags"]}) > 1
+    return words
+
+
 CORPUS = """
 schema: 1
 kind: corpus
@@ -190,17 +220,20 @@ fields:
   begin: {from: begin, kind: text}
   mood: {from: mood, kind: label}
   rating: {from: rating, kind: score}
+  words: {kind: list}
+  tags: {kind: tags, values: [O, B-X, I-X]}
 split: {by: hash, validation: 0.15, test: 0.15, seed: 1}
 """
 TASKS = {"classification": "{kind: classification, text: text, label: mood}",
          "calibrated": "{kind: classification, text: text, label: mood, calibration: temperature}",
          "regression": "{kind: regression, text: text, score: rating}",
+         "tagging": "{kind: tagging, text: text, words: words, tags: tags}",
          "masked_lm": "{kind: masked_lm, text: text}"}
 
 
 GPT2_TASKS = {"causal_lm": "{kind: causal_lm, text: text}",
               "generation": "{kind: generation, prompt: '{begin} :', target: text, max_new_tokens: 8}",
-              **{k: TASKS[k] for k in ("classification", "calibrated", "regression")}}
+              **{k: TASKS[k] for k in ("classification", "calibrated", "regression", "tagging")}}
 
 
 def run_yaml(task, model="tiny"):
@@ -220,7 +253,7 @@ launch: {{ranks: 2}}
 def end_to_end(broadsheet, tokenize_lines):
     environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
                    "OMPI_MCA_rmaps_base_oversubscribe": "1"}
-    documents = make_documents(200)
+    documents = [with_words(document) for document in make_documents(200)]
     texts = [d["text"] for d in documents]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -250,6 +283,13 @@ def check_task(call, tokenize_lines, folder, model, task, documents):
         described = json.loads((written / "broadsheet.json").read_text(encoding="utf-8"))
         assert ("temperature" in described) == (task == "calibrated"), described
         output = folder / f"{name}.jsonl"
+        if task == "tagging":
+            call("evaluate", str(written), "--corpus", f"{model}-corpus", "--split", "train", "--predictions", str(output))
+            longest = 46 if model == "gpt2" else 48  # as below
+            words = check_tagging(written, documents, read_jsonl(output), longest)
+            print(f"{name}: the tags of {words} words of {written.name}")
+            output.unlink()
+            continue
         if task == "generation":
             lines = []
             for options in ({}, {"num_beams": 3}, {"num_beams": 2, "length_penalty": 0.3}, {"repetition_penalty": 1.4}):

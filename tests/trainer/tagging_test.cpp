@@ -92,6 +92,43 @@ TEST(Tagging, AWordsFirstTokenCarriesItsTag) {
   EXPECT_EQ(rows(5), (std::vector<int64_t>{1, 3, -1}));  // [CLS] 7 6 8 [SEP]: the third word was cut away
 }
 
+// White space has no token: it belongs to the name around it, or to none.
+TEST(Tagging, WordsWithoutTokensGoWithTheNameAroundThem) {
+  class Spaced : public MemoryCorpus {
+   public:
+    using MemoryCorpus::MemoryCorpus;
+    std::vector<int32_t> labels(Split, const std::string&, int64_t) const override {
+      return std::vector<int32_t>(words().size(), 0);
+    }
+    std::vector<std::string> list(Split, const std::string&, int64_t) const override { return words(); }
+    static std::vector<std::string> words() { return {"w7", " ", "w8", " ", " ", "w9", " ", "w10", "w11", " "}; }
+  };
+  const Spaced corpus({{{7, 8, 9, 10, 11}, {}, 0, 0}}, {"one"});
+  const auto task = make_task(request_for("tagging"));
+  const Batch batch = task->make_batch(corpus, Split::kTrain, {0}, 0);
+  EXPECT_EQ(batch.loss_rows, (std::vector<int64_t>{1, -3, 2, -3, -3, 3, -3, 4, 5, -3}));
+  EXPECT_EQ(task->label_count(batch), 5);
+  const std::vector<std::string> tags = task->predict_batch(batch).at(0)["tags"];
+  ASSERT_EQ(tags.size(), 10u);
+  for (size_t word = 0; word < tags.size(); ++word) {
+    if (batch.loss_rows[word] >= 0) continue;
+    size_t next = word;
+    while (next < tags.size() && batch.loss_rows[next] < 0) ++next;
+    EXPECT_EQ(tags[word], next < tags.size() && tags[next] == "I-X" ? "I-X" : "O") << word;
+  }
+  const auto metrics = task->make_metrics();
+  task->evaluate(batch, *metrics);
+  EXPECT_EQ(metrics->compute().at("left_out_words"), 0);
+}
+
+TEST(Tagging, RefusesTagsThatAreNone) {
+  TaskRequest request = request_for("tagging");
+  request.classes = {"O", "noun"};
+  EXPECT_NE(error_of([&] { make_task(request); }).find("the tag \"noun\""), std::string::npos);
+  request.classes = {"B-X", "I-X"};
+  EXPECT_NE(error_of([&] { make_task(request); }).find("has no tag O"), std::string::npos);
+}
+
 TEST(Tagging, RefusesWordsWithoutTagsAndTagsThatItHasNotLearned) {
   class Odd : public MemoryCorpus {
    public:

@@ -463,7 +463,7 @@ TEST(Classification, NeedsTwoClassesAndALabelField) {
   request = request_for("classification");
   request.task.label = "";
   expect_error(request, "task.label");
-  request = request_for("tagging");
+  request = request_for("ctr");
   expect_error(request, "task.kind");
 }
 

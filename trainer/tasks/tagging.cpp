@@ -36,6 +36,19 @@ void check_tagging(const TaskSetup& setup) {
                 cat("field ", setup.task.tags, " has ", setup.classes.size(), " tags, wanted at least 2"),
                 "choose another field of tags"});
   }
+  for (const std::string& tag : setup.classes) {
+    const bool named =
+        tag.size() > 2 && std::string_view("BIES").find(tag[0]) != std::string_view::npos && tag[1] == '-';
+    if (named || tag == "O") continue;
+    faults.add({"task.tags",
+                {},
+                "task.tags",
+                cat("field ", setup.task.tags, " has the tag \"", printable(tag), "\", wanted O, B-TYPE or I-TYPE"),
+                "write tags of names in corpus.yaml's data; one class for a whole text is kind: classification"});
+    break;
+  }
+  if (std::find(setup.classes.begin(), setup.classes.end(), "O") == setup.classes.end() && setup.classes.size() > 1)
+    faults.add({"task.tags", {}, "task.tags", cat("field ", setup.task.tags, " has no tag O"), "add O: no name"});
   if (setup.long_documents != LongDocuments::kTruncate) {
     faults.add({"data.long_documents",
                 {},
@@ -165,8 +178,13 @@ class Tagging : public TextTask {
                         const Tokenizer& tokenizer) {
     const std::vector<WordTokens> places = align_words(batch, sequence, words, tokenizer);
     for (size_t word = 0; word < words.size(); ++word) {
-      const bool seen = word < places.size() && !places[word].inside && places[word].begin < places[word].end;
-      batch.loss_rows.push_back(seen ? places[word].begin : word < places.size() ? kPartOfBefore : kLeftOut);
+      if (word >= places.size()) {
+        batch.loss_rows.push_back(kLeftOut);
+      } else if (places[word].inside) {
+        batch.loss_rows.push_back(kPartOfBefore);
+      } else {
+        batch.loss_rows.push_back(places[word].begin < places[word].end ? places[word].begin : kWithoutTokens);
+      }
     }
     batch.word_counts.push_back(static_cast<int64_t>(words.size()));
   }
@@ -194,6 +212,19 @@ class Tagging : public TextTask {
     return found == setup_.classes.end() ? tag : found - setup_.classes.begin();
   }
 
+  // Words without tokens, as white space is, belong to the name around them, or to none.
+  void settle_between(Answers& answers) const {
+    int64_t next = -1;
+    for (size_t word = answers.tags.size(); word-- > 0;) {
+      int64_t& tag = answers.tags[word];
+      if (tag != kBetween) {
+        next = tag;
+        continue;
+      }
+      tag = starts_with(name_of(next), "I-") ? next : outside_;
+    }
+  }
+
   std::vector<Answers> answers_of(const Batch& batch, const at::Tensor& logits) const {
     const auto [probabilities, tags] = at::softmax(logits.to(at::kDouble), 1).max(1);
     const at::Tensor likely = probabilities.contiguous(), chosen = tags.contiguous();
@@ -212,10 +243,11 @@ class Tagging : public TextTask {
           answers.tags.push_back(continued(answers.tags.back()));
           answers.probabilities.push_back(answers.probabilities.back());
         } else {
-          answers.tags.push_back(-1);
+          answers.tags.push_back(row == kWithoutTokens ? kBetween : -1);
           answers.probabilities.push_back(1);
         }
       }
+      settle_between(answers);
       all.push_back(std::move(answers));
     }
     return all;
@@ -275,7 +307,10 @@ class Tagging : public TextTask {
   }
 
   static constexpr int64_t kLeftOut = -1, kPartOfBefore = -2;  // in the place of a word's row
-  static constexpr int64_t kUnknown = -1;                      // in the place of a tag's id
+  static constexpr int64_t kWithoutTokens = -3;
+  static constexpr int64_t kBetween = -2;  // in the place of the tag of a word without tokens
+  static constexpr int64_t kUnknown = -1;  // in the place of a tag's id
+  const int64_t outside_ = std::find(setup_.classes.begin(), setup_.classes.end(), "O") - setup_.classes.begin();
   const std::string metric_ = "f1";
 };
 
