@@ -37,7 +37,8 @@ struct AdapterConfig {
   double lora_alpha = 8;    // a branch counts lora_alpha / r
   double lora_dropout = 0;  // of a branch's input
   // Which linear layers get a branch: names of modules or the ends of such ("query", "attention.self.query"); or one
-  // pattern that a whole name matches, "all-linear" standing for all of them. Both empty: the architecture's usual ones.
+  // pattern that a whole name matches, "all-linear" standing for all of them. Both empty: the architecture's usual
+  // ones.
   std::vector<std::string> target_modules;
   std::string target_pattern;
   bool none() const { return kind == "none"; }

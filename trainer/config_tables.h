@@ -10,7 +10,7 @@
 namespace broadsheet {
 
 const Section<ModelConfig>& model_section();
-ConfigType<FreezeConfig> freeze_type();  // none | all_but_head | a map
+ConfigType<FreezeConfig> freeze_type();    // none | all_but_head | a map
 ConfigType<AdapterConfig> adapter_type();  // a map
 const Section<TaskConfig>& task_section();
 const Section<DataConfig>& data_section();

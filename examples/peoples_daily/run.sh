@@ -24,6 +24,9 @@ step "A vocabulary" "./broadsheet tokenizer $here/corpus.yaml --kind wordpiece -
 step "The corpus" "./broadsheet prepare $here/corpus.yaml"
 ./broadsheet prepare $here/corpus.yaml
 
+step "Are keywords words?" "./broadsheet keywords $here/corpus.yaml --input ..."
+python3 $here/keywords.py $here/data/199801.txt $here/data/peoples_daily.jsonl ./broadsheet $here/corpus.yaml
+
 step "Names" "./broadsheet train $here/names.yaml"
 ./broadsheet train $here/names.yaml
 

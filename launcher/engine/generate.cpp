@@ -9,7 +9,7 @@
 #include "core/path.h"
 #include "core/text.h"
 #include "launcher/answer.h"
-#include "launcher/engine/answer_stream.h"
+#include "launcher/answer_stream.h"
 #include "launcher/engine/models.h"
 #include "launcher/engine/predictor.h"
 #include "launcher/program.h"

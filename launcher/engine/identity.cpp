@@ -80,6 +80,8 @@ nlohmann::json checkpoint_identity(const RunConfig& config, const Tokenizer& tok
                                       {"data.shuffle_window", DataConfig{}.shuffle_window},
                                       {"data.batches", DataConfig{}.batches},
                                       {"task.calibration", TaskConfig{}.calibration},
+                                      {"task.max_new_tokens", TaskConfig{}.max_new_tokens},
+                                      {"task.pieces", TaskConfig{}.pieces},
                                       {"adapter.kind", AdapterConfig{}.kind},
                                       {"train.global_batch_tokens", TrainConfig{}.global_batch_tokens}};
   for (const auto& [key, value] : flat.items()) {

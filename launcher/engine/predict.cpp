@@ -14,7 +14,7 @@
 #include "core/progress.h"
 #include "core/text.h"
 #include "launcher/answer.h"
-#include "launcher/engine/answer_stream.h"
+#include "launcher/answer_stream.h"
 #include "launcher/engine/models.h"
 #include "launcher/engine/predict_file.h"
 #include "launcher/engine/predictor.h"

@@ -191,10 +191,6 @@ void help(const PredictFileRequest& request, const Workers& workers) {
 
 }  // namespace
 
-std::string rejects_of(const std::string& input) {
-  return (input == "-" ? "stdin" : input) + ".rejected.jsonl";
-}
-
 PredictCounts predict_file(const PredictFileRequest& request) {
   const Workers workers = request.task.value_or(Workers::with_copies(request.ranks));
   if (workers.rank > 0) {

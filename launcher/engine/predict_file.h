@@ -16,9 +16,6 @@
 
 namespace broadsheet {
 
-// Where the lines of an input that could not be answered are listed.
-std::string rejects_of(const std::string& input);
-
 struct PredictFileRequest {
   std::string model, input, output;  // absolute; the output is replaced
   int64_t ranks = 1;                 // copies of this process that share the work

@@ -30,6 +30,7 @@ void forget_cancel(const std::string& run_folder);
 int watch_runs(const std::vector<std::string>& folders, int64_t seconds, double poll);
 int do_doctor(const Command& command);
 int do_schema(const Command& command);
+int do_keywords(const Command& command);
 
 // Becomes broadsheet-engine with these arguments.
 [[noreturn]] void become_engine(const std::vector<std::string>& arguments);

@@ -38,11 +38,11 @@ std::string keys_of(const VerbSpec& verb) {
 
 int run(const Command& command, const std::vector<std::string>& arguments) {
   static const std::map<std::string, int (*)(const Command&)> actions = {
-      {"init", do_init},           {"prepare", do_prepare}, {"inspect", do_inspect},       {"check", do_check},
-      {"train", do_train},         {"report", do_report},   {"export", do_export},         {"verify", do_verify},
-      {"doctor", do_doctor},       {"schema", do_schema},   {"checkpoint", do_checkpoint}, {"submit", do_submit},
-      {"status", do_status},       {"logs", do_logs},       {"cancel", do_cancel},         {"sweep", do_sweep},
-      {"tokenizer", do_tokenizer},
+      {"init", do_init},           {"prepare", do_prepare},   {"inspect", do_inspect},       {"check", do_check},
+      {"train", do_train},         {"report", do_report},     {"export", do_export},         {"verify", do_verify},
+      {"doctor", do_doctor},       {"schema", do_schema},     {"checkpoint", do_checkpoint}, {"submit", do_submit},
+      {"status", do_status},       {"logs", do_logs},         {"cancel", do_cancel},         {"sweep", do_sweep},
+      {"tokenizer", do_tokenizer}, {"keywords", do_keywords},
   };
   if (command.version) {
     print_text(cat("broadsheet ", program_version(), " (build ", program_build_id().substr(0, 12), ")\n"));

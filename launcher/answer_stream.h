@@ -6,7 +6,7 @@
 #include <string>
 
 #include "launcher/command_line.h"
-#include "launcher/engine/predictor.h"
+#include "launcher/line_answers.h"
 #include "launcher/output.h"
 
 namespace broadsheet {

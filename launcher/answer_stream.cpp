@@ -1,4 +1,4 @@
-#include "launcher/engine/answer_stream.h"
+#include "launcher/answer_stream.h"
 
 #include <unistd.h>
 
@@ -9,7 +9,6 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/text.h"
-#include "launcher/engine/predict_file.h"
 
 namespace broadsheet {
 namespace {
