@@ -5,7 +5,8 @@
 //   ngrams CORPUS TEXT_FIELD ORDER
 //
 // Counts the token ids of the train split, with one id for the end of a document, as causal_lm has it. Prints one JSON
-// object: perplexity per token on the test split, of order 1 to ORDER.
+// object: perplexity per token on the test split, of order 1 to ORDER, of the tokens that causal_lm is asked for: all but
+// the first of each document.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -60,7 +61,7 @@ class NgramModel {
     double bits = 0;
     int64_t tokens = 0;
     for (const Sentence& sentence : test) {
-      for (size_t at = 1; at < sentence.size(); ++at) {
+      for (size_t at = 2; at < sentence.size(); ++at) {  // nobody foresees the first token
         bits -= std::log(probability(sentence, at, order_));
         ++tokens;
       }

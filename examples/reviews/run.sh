@@ -1,5 +1,6 @@
 #!/bin/sh
-# How critics write: a vocabulary, a corpus and a small GPT-2 from scratch, compared with n-grams on the same tokens.
+# How critics write: a vocabulary, a corpus and a small GPT-2 from scratch, compared with n-grams on the same tokens;
+# then sentences from a brief, compared with sentences from none.
 # Calling it again goes on where it stopped and trains nothing twice.
 set -eu
 cd "$(dirname -- "$0")/../.."
@@ -24,6 +25,12 @@ step "The corpus" "./broadsheet prepare $here/corpus.yaml"
 step "How critics write" "./broadsheet train $here/causal.yaml"
 ./broadsheet train $here/causal.yaml
 
+step "A sentence from a brief" "./broadsheet train $here/write.yaml"
+./broadsheet train $here/write.yaml
+./broadsheet train $here/write_without.yaml
+./broadsheet generate runs/reviews-write --prompt 'fresh: toy_story_2
+' --temperature 0.8 --top-p 0.9
+
 step "Did it learn?" "$ngrams corpora/reviews text 4"
 $ngrams corpora/reviews text 4 >runs/reviews-causal/ngrams.json
-python3 $here/assert.py runs/reviews-causal
+python3 $here/assert.py runs/reviews-causal runs/reviews-write runs/reviews-write-without

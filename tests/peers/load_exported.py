@@ -98,8 +98,14 @@ def make_documents(count):
                  for _ in range(rng.randint(3, 40))]
         score = {"negative": -1, "neutral": 0, "positive": 1}[label] + round(rng.gauss(0, 0.2), 3)
         text = " ".join(words) + f" {i}."
-        documents.append({"id": f"d{i}", "text": text, "begin": text[:20], "mood": label, "rating": score})
+        documents.append(with_words({"id": f"d{i}", "text": text, "begin": text[:20], "mood": label, "rating": score}))
     return documents
+
+
+def with_words(document):
+    """A tag for each word of the text, so that there is something to learn."""
+    words = document["text"].split()
+    return document | {"words": words, "tags": [("O", "B-X", "I-X")[len(word) % 3] for word in words]}
 
 
 def make_model(folder, texts):
@@ -178,12 +184,6 @@ def check_generation(folder, documents, written):
     return len(different)
 
 
-def with_words(document):
-    """A tag for each word of the text, so that there is something to learn."""
-    words = document["text"].split()
-    return document | {"words": words, "tags": [("O", "B-X", "I-X")[len(word) % 3] for word in words]}
-
-
 def check_tagging(folder, documents, lines, max_length):
     """The tag that transformers gives to the first token of each word; O to words that were cut away."""
     model, tokenizer = load(AutoModelForTokenClassification, folder), AutoTokenizer.from_pretrained(str(folder))
@@ -253,7 +253,7 @@ launch: {{ranks: 2}}
 def end_to_end(broadsheet, tokenize_lines):
     environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
                    "OMPI_MCA_rmaps_base_oversubscribe": "1"}
-    documents = [with_words(document) for document in make_documents(200)]
+    documents = make_documents(200)
     texts = [d["text"] for d in documents]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)

@@ -301,8 +301,11 @@ class Sweeps(SystemTest):
             if kills >= KILLS:
                 self.assertEqual(driver.wait(), DONE, driver.output)
                 return kills
-            limit = generator.choice([0.02, 0.1, 0.4, 1.0]) * generator.random()
-            time.sleep(limit)
+            # Counted in decisions, so that a fast machine is not done before it was killed a few times.
+            written, wanted = len(journal(self.folder(name))), generator.choice([0, 1, 2, 4])
+            while driver.process.poll() is None and len(journal(self.folder(name))) < written + wanted:
+                time.sleep(0.002)
+            time.sleep(generator.choice([0.02, 0.1]) * generator.random())
             if driver.process.poll() is not None:
                 self.assertEqual(driver.wait(), DONE, driver.output)
                 return kills
