@@ -3,12 +3,37 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/importers/importer.h"
 #include "data/importers/line_reader.h"
 
 namespace broadsheet {
+
+// A record from each line that is not blank.
+class LineImporter : public Importer {
+ public:
+  LineImporter(LineReader reader, int32_t file_number, std::vector<std::string> columns = {})
+      : reader_(std::move(reader)), file_(file_number), columns_(std::move(columns)) {}
+
+  bool next(Record& record) override;
+  const std::vector<std::string>& columns() const override { return columns_; }
+  int64_t consumed() const override { return reader_.consumed(); }
+  int64_t lines() const override { return reader_.lines(); }
+
+ protected:
+  // May change the line. Not asked of one that is too long.
+  virtual bool is_blank(Line& line) const;
+  // Of a line that is text; rejects the record where it cannot be read.
+  virtual void read(Line& line, Record& record) = 0;
+
+ private:
+  LineReader reader_;
+  Line line_;
+  int32_t file_;
+  std::vector<std::string> columns_;
+};
 
 // `name` is what messages call the file or the member of an archive.
 std::unique_ptr<Importer> open_jsonl(LineReader reader, int32_t file_number);

@@ -24,31 +24,20 @@ bool is_mind(const std::string& format) {
   return format == "mind_news" || format == "mind_behaviors";
 }
 
-class PlainTextImporter : public Importer {
+class PlainTextImporter : public LineImporter {
  public:
-  PlainTextImporter(LineReader reader, int32_t file_number) : reader_(std::move(reader)), file_(file_number) {}
+  PlainTextImporter(LineReader reader, int32_t file_number)
+      : LineImporter(std::move(reader), file_number, {"text", "line"}) {}
 
-  bool next(Record& record) override {
-    while (reader_.next(line_)) {
-      strip_carriage_return(line_.text);
-      if (line_.text.empty() && !line_.too_long) continue;
-      if (begin_record(record, line_, file_)) {
-        record.document.values["line"] = std::to_string(line_.number);
-        record.document.values["text"] = std::move(line_.text);
-      }
-      return true;
-    }
-    return false;
+ protected:
+  bool is_blank(Line& line) const override {
+    strip_carriage_return(line.text);
+    return line.text.empty();
   }
-  const std::vector<std::string>& columns() const override { return columns_; }
-  int64_t consumed() const override { return reader_.consumed(); }
-  int64_t lines() const override { return reader_.lines(); }
-
- private:
-  LineReader reader_;
-  Line line_;
-  int32_t file_;
-  std::vector<std::string> columns_ = {"text", "line"};
+  void read(Line& line, Record& record) override {
+    record.document.values["line"] = std::to_string(line.number);
+    record.document.values["text"] = std::move(line.text);
+  }
 };
 
 bool is_table(const std::string& format) {
@@ -120,6 +109,19 @@ std::vector<std::string> matches_of(const std::string& pattern) {
 }
 
 }  // namespace
+
+bool LineImporter::next(Record& record) {
+  while (reader_.next(line_)) {
+    if (!line_.too_long && is_blank(line_)) continue;
+    if (begin_record(record, line_, file_)) read(line_, record);
+    return true;
+  }
+  return false;
+}
+
+bool LineImporter::is_blank(Line& line) const {
+  return trim(line.text).empty();
+}
 
 bool begin_record(Record& record, const Line& line, int32_t file_number) {
   record.rejected = false;

@@ -85,31 +85,20 @@ class ObjectReader : public nlohmann::json_sax<nlohmann::json> {
   std::vector<std::string>* list_ = nullptr;  // that is being read
 };
 
-class JsonlImporter : public Importer {
+class JsonlImporter : public LineImporter {
  public:
-  JsonlImporter(LineReader reader, int32_t file_number) : reader_(std::move(reader)), file_(file_number) {}
+  using LineImporter::LineImporter;
 
-  bool next(Record& record) override {
-    while (reader_.next(line_)) {
-      if (!line_.too_long && trim(line_.text).empty()) continue;
-      if (!begin_record(record, line_, file_) || flat_.read(line_.text, record.document)) return true;
-      ObjectReader handler(record);
-      const bool whole = nlohmann::json::sax_parse(line_.text, &handler);
-      if (!whole && !record.rejected) reject(record, "bad_json");
-      return true;
-    }
-    return false;
+ protected:
+  void read(Line& line, Record& record) override {
+    if (flat_.read(line.text, record.document)) return;
+    ObjectReader handler(record);
+    const bool whole = nlohmann::json::sax_parse(line.text, &handler);
+    if (!whole && !record.rejected) reject(record, "bad_json");
   }
-  const std::vector<std::string>& columns() const override { return columns_; }
-  int64_t consumed() const override { return reader_.consumed(); }
-  int64_t lines() const override { return reader_.lines(); }
 
  private:
-  LineReader reader_;
-  Line line_;
   FlatObjectReader flat_;
-  int32_t file_;
-  std::vector<std::string> columns_;
 };
 
 }  // namespace

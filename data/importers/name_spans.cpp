@@ -87,27 +87,12 @@ void read_names(const std::string& line, Record& record) {
   for (const char* list : {"characters", "tags"}) document.nested.insert(list);
 }
 
-class NameSpansImporter : public Importer {
+class NameSpansImporter : public LineImporter {
  public:
-  NameSpansImporter(LineReader reader, int32_t file_number) : reader_(std::move(reader)), file_(file_number) {}
+  using LineImporter::LineImporter;
 
-  bool next(Record& record) override {
-    while (reader_.next(line_)) {
-      if (!line_.too_long && trim(line_.text).empty()) continue;
-      if (begin_record(record, line_, file_)) read_names(line_.text, record);
-      return true;
-    }
-    return false;
-  }
-  const std::vector<std::string>& columns() const override { return columns_; }
-  int64_t consumed() const override { return reader_.consumed(); }
-  int64_t lines() const override { return reader_.lines(); }
-
- private:
-  LineReader reader_;
-  Line line_;
-  int32_t file_;
-  std::vector<std::string> columns_;
+ protected:
+  void read(Line& line, Record& record) override { read_names(line.text, record); }
 };
 
 }  // namespace
