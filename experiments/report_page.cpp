@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 #include <set>
 #include <vector>
 
 #include "core/text.h"
 #include "experiments/report_chart.h"
+#include "experiments/results.h"
+#include "trainer/config_tables.h"
 
 namespace broadsheet {
 namespace {
@@ -63,17 +66,6 @@ footer { margin-top: 40px; color: var(--soft); font-size: 13px; }
 @media print { body { background: none; } figure, table { break-inside: avoid; } }
 )css";
 
-// Of these a smaller value is better; counts are neither.
-bool lower_is_better(const std::string& metric) {
-  static const std::set<std::string> kNames = {"loss", "perplexity", "mae", "mse", "rmse"};
-  return kNames.count(metric) != 0;
-}
-bool is_row_count(const std::string& metric) {
-  static const std::set<std::string> kNames = {"examples",     "tokens",         "masked_tokens", "predicted_tokens",
-                                               "tagged_words", "left_out_words", "support"};
-  return kNames.count(metric) != 0;
-}
-
 const json* member(const json& value, const char* name) {
   if (!value.is_object()) return nullptr;
   const auto found = value.find(name);
@@ -102,12 +94,13 @@ std::string cell_text(const json* value) {
 }
 
 std::string change_cell(const json* before, const json* after, const std::string& metric) {
-  if (before == nullptr || after == nullptr || !before->is_number() || !after->is_number() || is_row_count(metric)) {
+  if (before == nullptr || after == nullptr || !before->is_number() || !after->is_number() || is_count(metric)) {
     return "<td></td>";
   }
   const double change = after->get<double>() - before->get<double>();
-  const bool good = lower_is_better(metric) ? change < 0 : change > 0;
-  const char* style = change == 0 ? "" : good ? " class=\"good\"" : " class=\"bad\"";
+  const std::optional<bool> higher = direction_of(metric);
+  const bool good = higher && *higher == (change > 0);
+  const char* style = change == 0 || !higher ? "" : good ? " class=\"good\"" : " class=\"bad\"";
   return cat("<td", style, ">", change > 0 ? "+" : "", table_number(change), "</td>");
 }
 
@@ -154,7 +147,7 @@ std::string before_after_html(const json& results) {
   const json* chosen = member(results, "metric");
   std::vector<std::string> order(names.begin(), names.end());
   const auto rank = [&](const std::string& name) {
-    return chosen != nullptr && *chosen == name ? 0 : is_row_count(name) ? 2 : 1;
+    return chosen != nullptr && *chosen == name ? 0 : is_count(name) ? 2 : 1;
   };
   std::stable_sort(order.begin(), order.end(), [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
   std::string out =

@@ -11,11 +11,6 @@
 namespace broadsheet {
 namespace {
 
-bool is_count(const std::string& name) {
-  return name == "examples" || name == "tokens" || name == "masked_tokens" || name == "predicted_tokens" ||
-         name == "tagged_words" || name == "left_out_words";
-}
-
 nlohmann::json to_json(const SplitResults& split) {
   nlohmann::json value = {{"before", metrics_json(split.before)}, {"after", metrics_json(split.after)}};
   if (split.details.is_object()) value.update(split.details);
@@ -42,6 +37,13 @@ std::string right_aligned(const std::string& text, size_t width) {
 }
 
 }  // namespace
+
+bool is_count(const std::string& metric) {
+  for (const char* count : {"examples", "tokens", "masked_tokens", "predicted_tokens", "target_tokens", "tagged_words",
+                            "left_out_words", "support"})
+    if (metric == count) return true;
+  return false;
+}
 
 nlohmann::json metrics_json(const std::map<std::string, double>& metrics) {
   nlohmann::json values = nlohmann::json::object();

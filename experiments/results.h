@@ -34,6 +34,8 @@ struct RunResults {
 // where the classifier was calibrated. Of a classification each split has "confusion_matrix" too, as `evaluate` has it.
 // Whole numbers are written as such; what is not finite is null.
 nlohmann::json to_json(const RunResults& results);
+// Whether a metric is how many there are of something.
+bool is_count(const std::string& metric);
 nlohmann::json metrics_json(const std::map<std::string, double>& metrics);
 // UserError("run.results") when `path` is not such a file.
 RunResults read_results(const std::string& path);

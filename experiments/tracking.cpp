@@ -9,6 +9,7 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "experiments/results.h"
 
 namespace broadsheet {
 namespace {
@@ -163,7 +164,7 @@ void RunTracker::show_training(const StepRecord& record) {
 void RunTracker::show_validation(const StepRecord& record) {
   std::string line = cat("validation at step ", record.step, ": loss ", fixed(record.loss, "%.4f"));
   for (const auto& [name, value] : record.metrics) {
-    if (!is_record_field(name)) line += cat(", ", name, " ", fixed(value, "%.4f"));
+    if (!is_record_field(name)) line += cat(", ", name, " ", fixed(value, is_count(name) ? "%.0f" : "%.4f"));
   }
   const auto chosen = record.metrics.find(options_.metric);
   const bool known = chosen != record.metrics.end() || options_.metric == "loss";

@@ -330,19 +330,39 @@ bool more_is_better(const ValidationConfig& validation, const std::string& metri
   return is_external(metric) ? validation.goal == "maximize" : higher_is_better(metric);
 }
 
+namespace {
+
+const std::vector<std::string>& higher_metrics() {
+  static const std::vector<std::string> names = {"accuracy", "macro_f1", "micro_f1", "f1",     "precision",
+                                                 "recall",   "pearson",  "auc",      "rouge1", "rouge2",
+                                                 "rougeL",   "bleu",     "chrf"};
+  return names;
+}
+
+const std::vector<std::string>& lower_metrics() {
+  static const std::vector<std::string> names = {"loss", "perplexity",        "bits_per_byte", "mae",
+                                                 "mse",  "calibration_error", "repetition"};
+  return names;
+}
+
+}  // namespace
+
+std::optional<bool> direction_of(const std::string& metric) {
+  const auto among = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), metric) != names.end();
+  };
+  if (among(higher_metrics())) return true;
+  return among(lower_metrics()) ? std::optional<bool>(false) : std::nullopt;
+}
+
 bool higher_is_better(const std::string& metric) {
-  const std::vector<std::string> higher = {"accuracy", "macro_f1", "micro_f1", "f1",     "precision",
-                                           "recall",   "pearson",  "auc",      "rouge1", "rouge2",
-                                           "rougeL",   "bleu",     "chrf"};
-  const std::vector<std::string> lower = {"loss", "perplexity",        "bits_per_byte", "mae",
-                                          "mse",  "calibration_error", "repetition"};
-  if (std::find(higher.begin(), higher.end(), metric) != higher.end()) return true;
-  if (std::find(lower.begin(), lower.end(), metric) != lower.end()) return false;
-  throw UserError({"validation.metric",
-                   {},
-                   "validation.metric",
-                   cat("found \"", metric, "\", wanted one of ", join(higher, ", "), ", ", join(lower, ", ")),
-                   "choose a metric of the task"});
+  if (const std::optional<bool> direction = direction_of(metric)) return *direction;
+  throw UserError(
+      {"validation.metric",
+       {},
+       "validation.metric",
+       cat("found \"", metric, "\", wanted one of ", join(higher_metrics(), ", "), ", ", join(lower_metrics(), ", ")),
+       "choose a metric of the task"});
 }
 
 TrainConfig in_smaller_passes(TrainConfig train, int64_t divisor) {

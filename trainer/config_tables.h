@@ -1,6 +1,7 @@
 // The field tables of the trainer's sections: what run.yaml may say in each, and what is checked inside of one.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ const Section<LaunchConfig>& launch_section();
 
 // Metrics that a task measures; the first is its default. Empty: no such task.
 std::vector<std::string> metrics_of(const TaskConfig& task);
+// Whether more of a metric of ours is better; nothing for what is neither, and for metrics of others.
+std::optional<bool> direction_of(const std::string& metric);
 // Whether a metric is of texts that the model must write first.
 bool measures_texts(const std::string& metric);
 

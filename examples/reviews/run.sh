@@ -1,6 +1,6 @@
 #!/bin/sh
 # How critics write: a vocabulary, a corpus and a small GPT-2 from scratch, compared with n-grams on the same tokens;
-# then sentences from a brief, compared with sentences from none.
+# then sentences from a brief, compared with those from half of it.
 # Calling it again goes on where it stopped and trains nothing twice.
 set -eu
 cd "$(dirname -- "$0")/../.."

@@ -8,6 +8,7 @@
 #include "core/errors.h"
 #include "core/text.h"
 #include "tests/trainer/bert_fixture.h"
+#include "trainer/config_tables.h"
 
 namespace broadsheet {
 namespace {
@@ -78,6 +79,10 @@ TEST(Metrics, KnowWhichWayIsBetter) {
   EXPECT_TRUE(Task::higher_is_better("pearson"));
   EXPECT_TRUE(Task::higher_is_better("auc"));
   EXPECT_TRUE(Task::higher_is_better("micro_f1"));
+  EXPECT_EQ(direction_of("bits_per_byte"), std::optional<bool>(false));
+  EXPECT_EQ(direction_of("rougeL"), std::optional<bool>(true));
+  for (const char* neither : {"generated_length", "target_tokens", "external.f1"})
+    EXPECT_EQ(direction_of(neither), std::nullopt) << neither;
   EXPECT_FALSE(Task::higher_is_better("calibration_error"));
   EXPECT_FALSE(Task::higher_is_better("loss"));
   EXPECT_FALSE(Task::higher_is_better("mse"));
