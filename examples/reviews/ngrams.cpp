@@ -5,8 +5,8 @@
 //   ngrams CORPUS TEXT_FIELD ORDER
 //
 // Counts the token ids of the train split, with one id for the end of a document, as causal_lm has it. Prints one JSON
-// object: perplexity per token on the test split, of order 1 to ORDER, of the tokens that causal_lm is asked for: all but
-// the first of each document.
+// object: perplexity per token on the test split, of order 1 to ORDER, of the tokens that causal_lm is asked for: all
+// but the first of each document.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
